@@ -104,7 +104,8 @@ def test_readme_bottom_line_table_is_what_the_panel_can_say() -> None:
 def test_readme_menu_table_has_the_items_in_their_places() -> None:
     (table,) = re.findall(r"\| item \| does \|\n\|---\|---\|\n((?:\|.*\n)+)", README)
     told = [row.split("|")[1].strip() for row in table.splitlines()]
-    offer = MenuOptions(operator_until_ns=None, has_code=True, languages=("en",), has_buzzer=True)
+    page = "https://example.com/"
+    offer = MenuOptions(None, has_code=True, languages=("en",), has_buzzer=True, set_up_url=page)
     said, first = TEXTS.menu.items, menu.main_page(offer, 0)
     shown = []
     for number, item in enumerate(first.items):

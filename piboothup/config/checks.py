@@ -23,6 +23,8 @@ _BREAKING = ("Cc", "Cs", "Zl", "Zp")
 LANGUAGES = ("en", "de")
 """Languages of the panel; each has a catalogue of that name in `booth.panel.i18n`."""
 EVENTPICS = "https://api.eventpics.net"
+_LONGEST_CODE = 53
+"""Letters that fit the largest code that phones read from the panel."""
 
 
 class InvalidValue(ValueError):
@@ -180,6 +182,17 @@ def album_url(value: Any) -> Any:
     """Validate the address that a guest's phone opens; it has a place for the event."""
     if not _is_one_line(value) or not value.startswith("https://") or "{link_id}" not in value:
         raise InvalidValue("an https address with {link_id} in it")
+    return value
+
+
+def page_url(value: Any) -> Any:
+    """Validate the address of the set-up page, short enough for a code on the panel; empty = none."""
+    if value != "" and not (
+        isinstance(value, str)
+        and len(value) <= _LONGEST_CODE
+        and re.fullmatch(r"https://[\w.-]+(/[!-~]*)?", value, re.A)
+    ):
+        raise InvalidValue(f"an https address of at most {_LONGEST_CODE} letters, without accents, or empty")
     return value
 
 

@@ -117,6 +117,8 @@ class PanelConfig:
     """Rotation, degrees."""
     album_code: str = checks.choice("idle", "menu", "off")
     """Place of the guest's QR code."""
+    set_up_url: str = checks.setting("", checks.page_url)
+    """Address of the set-up page on a web server, shown in the menu as a code for phones; empty = not shown."""
     lens: str = checks.choice("above", "below", "left", "right")
     """Side of the panel on which the lens is."""
 

@@ -123,6 +123,7 @@ def menu_examples(box: View) -> dict[str, View]:
         language=box.language,
         has_buzzer=True,
         reads_codes=True,
+        set_up_url="https://example.github.io/piboothup/",
     )
     first = menu.main_page(offer, 0)
 
@@ -164,6 +165,8 @@ def menu_examples(box: View) -> dict[str, View]:
         "photos": seen(at(chosen(first, "photos"), "wipe")),
         "photos-pause": seen(at(chosen(first, "photos"), "pause"), HoldProgress(0.35, ReleaseEffect.CHOICE)),
         "set-up": seen(at(chosen(first, "set_up"), "aim")),
+        "set-up-page": seen(at(chosen(first, "set_up"), "set_up_page")),
+        "set-up-page-code": seen(chosen(first, "set_up", "set_up_page")),
         "set-up-code": seen(at(chosen(first, "set_up"), "read_code")),
         "read-code": replace(seen(reading), viewfinder=Viewfinder(1, portrait())),
         **{

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from piboothup import power
+from piboothup.booth.flow.pages import PageKind
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.panel.font import Face
@@ -51,6 +52,34 @@ def test_k04_camera_lack_on_panel_until_photo_always_in_status(box: Box) -> None
     box.until_light(LightPattern.READY)
     box.until_shown(photos=1, waiting=1)
     box.until_said(lambda said: said["problems"] == ["camera_memory"])
+
+
+def test_u08_the_set_up_page_is_in_the_menu_as_a_code(box: Box) -> None:
+    address = "https://example.github.io/piboothup/"
+    capture = CaptureConfig(countdown_s=1)
+    box.config = dataclasses.replace(box.config, panel=PanelConfig(set_up_url=address), capture=capture)
+    box.start_ready()
+    box.open_menu()
+    box.choose("set_up", "set_up_page")
+    page = box.page
+    assert page is not None
+    assert (page.kind, page.title) == (PageKind.SET_UP_PAGE, address)
+    box.until_shown(state=BoothState.MENU, page=page)
+    box.clock.pass_s(120.0)  # as long as it takes to unlock a phone
+    box.turn()
+    assert box.page == page
+    box.hold_s(0.1)
+    box.until_page(lambda found: found is None)
+
+
+def test_u08_without_an_address_no_set_up_page_is_offered(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=1))
+    box.start_ready()
+    box.open_menu()
+    box.choose("set_up")
+    page = box.page
+    assert page is not None
+    assert "set_up_page" not in [item.text_key for item in page.items]
 
 
 def test_album_code_alternates_with_ready_until_a_press(box: Box) -> None:

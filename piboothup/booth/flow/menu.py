@@ -79,6 +79,8 @@ class MenuOptions:
     """Whether a stick with settings is plugged in."""
     is_new: bool = False
     """Whether the box has neither key nor event, and no photo yet."""
+    set_up_url: str = ""
+    """Address of the set-up page; "" = none is known."""
 
     def allows_operator(self, now_ns: int) -> bool:
         """Whether the operator's items are offered now."""
@@ -212,6 +214,8 @@ def _for_photos(options: MenuOptions) -> Iterator[Item]:
 
 def _for_set_up(options: MenuOptions) -> Iterator[Item]:
     yield _back_to(PageKind.MENU)
+    if options.set_up_url:
+        yield Item("set_up_page", Page(PageKind.SET_UP_PAGE, title=options.set_up_url))
     yield Item("read_code", StartReadingCode() if options.reads_codes else error_page("no_code_reader"))
     if options.has_stick:
         yield _STICK

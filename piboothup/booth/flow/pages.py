@@ -18,7 +18,7 @@ CONFIRM_HOLD_S = 5.0
 _IDLE_TIMEOUT_S = 20.0
 """Time without a press after which a page is closed, seconds."""
 _LENS_TIMEOUT_S = 180.0
-"""The same for the pages with the camera's picture, seconds: a hand is at the lens, or types on a phone."""
+"""The same for the pages with the camera's picture or a phone's code, seconds: a hand is at the lens, or types."""
 _ROOT_TIMEOUT_S = 60.0
 """The same while root's helper joins or forgets networks or reads a stick, seconds."""
 
@@ -31,6 +31,8 @@ class PageKind(StrEnum):
     """The photos on the card: sending and wiping them."""
     SET_UP = "set_up"
     """What is set once at a place: the camera's aim, language, sound."""
+    SET_UP_PAGE = "set_up_page"
+    """The address of the set-up page, as a code for phones."""
     ALBUM_CODE = "album_code"
     STATUS = "status"
     EVENTS = "events"
@@ -103,7 +105,7 @@ class Page:
     items: tuple[Item, ...] = ()
     index: int = 0
     title: str = ""
-    """Title of the event that the page is about; `title_id` as in an item."""
+    """Title of the event that the page is about, or the address that it shows; `title_id` as in an item."""
     title_id: str = ""
     text_key: str = ""
     """Key of the text in `MenuTexts.results`, for a page with a result."""
@@ -137,7 +139,7 @@ class Page:
     @property
     def idle_timeout_s(self) -> float:
         """Time without a press after which the page is closed, seconds."""
-        if self.kind in (PageKind.AIM, PageKind.READ_CODE):
+        if self.kind in (PageKind.AIM, PageKind.READ_CODE, PageKind.SET_UP_PAGE):
             return _LENS_TIMEOUT_S
         is_roots = isinstance(self.awaits, UseCode | TakeStick | ForgetNetworks)
         return _ROOT_TIMEOUT_S if is_roots else _IDLE_TIMEOUT_S

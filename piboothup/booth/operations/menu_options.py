@@ -29,6 +29,7 @@ class MenuOptionsReader:
     def __init__(self, config: Config, spool: Spool, clock: Clock, settings_store: SettingsStore) -> None:
         self._operator_until_ns = {"always": None, "never": 0}.get(config.button.menu, int(OPERATOR_WINDOW_S * 1e9))
         self._has_code = config.panel.album_code != "off"
+        self._set_up_url = config.panel.set_up_url
         self._has_buzzer = bool(config.light.buzzer_pin) and config.light.driver != "none"
         self._spool = spool
         self._clock = clock
@@ -57,6 +58,7 @@ class MenuOptionsReader:
             name=active.config.name,
             has_key=event.api_key is not None or _has_content(event.api_key_file),
             box=self._spool.box,
+            set_up_url=self._set_up_url,
         )
         now_ns = self._clock.boottime_ns()
         if not options.allows_operator(now_ns):

@@ -1,4 +1,4 @@
-"""Screen with the album's link as a QR code, for guests' phones. Pure.
+"""Screen with an address as a QR code for phones: the album's link, or the set-up page. Pure.
 
 The code is lit paper with dark modules of 2 pixels, as phones know it. Its quiet zone has the 4 modules of the
 standard (ISO/IEC 18004) at the sides; above and below the 64 rows of the glass leave 3.5, and no way to draw it more.
@@ -73,29 +73,33 @@ def qr_code(address: str) -> Image.Image | None:
 
 
 def draw(image: Image.Image, view: View, words: Texts) -> None:
-    """Draw the QR code, and "your photos" beside it."""
-    drawn = qr_code(view.album_link)
+    """Draw the album's code, and "your photos" beside it."""
+    is_online = view.upload_state in (UploaderState.IDLE, UploaderState.UPLOADING)
+    draw_address(image, view.album_link, words.your_photos, words.scan if is_online else words.photos_later)
+
+
+def draw_address(image: Image.Image, address: str, title: str, hint: str) -> None:
+    """Draw the QR code of `address`, and the title and a hint beside it."""
+    drawn = qr_code(address)
     if drawn is None:
-        _as_text(image, view, words)
+        _as_text(image, address, title)
         return
     ImageDraw.Draw(image).rectangle((0, 0, QUIET_ZONE_PX - 1, HEIGHT_PX - 1), fill=255)
     image.paste(drawn, ((QUIET_ZONE_PX - drawn.width) // 2, (HEIGHT_PX - drawn.height) // 2))
     mid, small = face("mid").tightened(), face("small")
-    headline = mid.wrapped(words.your_photos, SIDE_PX)
-    is_online = view.upload_state in (UploaderState.IDLE, UploaderState.UPLOADING)
-    hint = words.scan if is_online else words.photos_later
+    headline = mid.wrapped(title, SIDE_PX)
     hints = small.wrapped(hint, SIDE_PX)
     height_px = len(headline) * (mid.cap_px + GAP_PX) + len(hints) * (small.cap_px + GAP_PX)
     y = stacked(image, (HEIGHT_PX - height_px) // 2, headline, mid, SIDE_X, SIDE_PX)
     stacked(image, y + GAP_PX, hints, small, SIDE_X, SIDE_PX)
 
 
-def _as_text(image: Image.Image, view: View, words: Texts) -> None:
-    """Draw the link as text, to be typed; broken where a line is full, as it has no blanks."""
-    centred(image, TITLE_Y, words.your_photos, face("mid"))
+def _as_text(image: Image.Image, address: str, title: str) -> None:
+    """Draw the address as text, to be typed; broken where a line is full, as it has no blanks."""
+    centred(image, TITLE_Y, title, face("mid"))
     small = face("small")
     lines: list[str] = [""]
-    for letter in view.album_link:
+    for letter in address:
         if small.width_px(lines[-1] + letter) > TEXT_PX:
             lines.append("")
         lines[-1] += letter

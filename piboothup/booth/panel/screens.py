@@ -98,6 +98,8 @@ def _menu(image: Image.Image, view: View, page: Page, words: Texts) -> None:
     match page.kind:
         case PageKind.ALBUM_CODE:
             qr_screen.draw(image, view, words)
+        case PageKind.SET_UP_PAGE:
+            qr_screen.draw_address(image, page.title, words.menu.pages[PageKind.SET_UP], words.scan)
         case PageKind.STATUS:
             status(image, view, words)
         case _:

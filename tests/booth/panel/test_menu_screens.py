@@ -29,7 +29,8 @@ from piboothup.root_requests import StickResult, WifiResult
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
 
-OFFER = MenuOptions(operator_until_ns=None, has_code=True, languages=LANGUAGES, has_buzzer=True)
+PAGE = "https://example.github.io/piboothup/"
+OFFER = MenuOptions(operator_until_ns=None, has_code=True, languages=LANGUAGES, has_buzzer=True, set_up_url=PAGE)
 STRAY = EventUsage("n1a2b3c4 0", "n1a2b3c4", "", 12, 12, has_event=False)
 """Photos that were taken without an event."""
 BOX = View(state=BoothState.MENU, box="K7QX")
@@ -303,6 +304,8 @@ def page_of(kind: PageKind) -> Page:
     match kind:
         case PageKind.ALBUM_CODE | PageKind.STATUS | PageKind.WAIT | PageKind.READ_CODE:
             return Page(kind)
+        case PageKind.SET_UP_PAGE:
+            return Page(kind, title=PAGE)
         case PageKind.SELF_TEST:
             return Page(kind, report=SelfTestReport((None, None, None, None, problem("undervoltage"))))
         case PageKind.AIM:
@@ -360,7 +363,10 @@ def test_every_page_says_its_subject_and_what_a_hold_chooses(kind: PageKind, lan
     elif kind is PageKind.RESULT:
         assert shows(picture, said.menu.results["retried"].split()[0], small)
     else:
-        assert kind is PageKind.ALBUM_CODE  # what a phone reads there is the subject of `test_qr_screen`
+        assert kind in (
+            PageKind.ALBUM_CODE,
+            PageKind.SET_UP_PAGE,
+        )  # what a phone reads there is the subject of `test_qr_screen`
 
 
 def shows(picture: Image.Image, text: str, lettering: Face) -> bool:

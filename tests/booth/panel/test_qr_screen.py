@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.panel.font import face
 from piboothup.booth.panel.i18n import texts
 from piboothup.booth.panel.layout import shifted
 from piboothup.booth.panel.qr_screen import MODULE_PX, QUIET_ZONE_PX, SIDE_PX, qr_code, segments
 from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import View, album_address
-from piboothup.config import LANGUAGES
+from piboothup.config import LANGUAGES, PanelConfig
 from piboothup.status import BoothState, UploaderState
 from tests.support.pictures import same
 from tests.support.qr_photo import Shot, read, taken
@@ -63,6 +64,26 @@ def test_the_words_beside_the_code_do_not_disturb_it(language: str, nudged: bool
     for uplink in (UploaderState.IDLE, UploaderState.OFFLINE):
         view = replace(SHOWN, language=language, upload_state=uplink, busy_hint=nudged)
         assert opened(read(taken(draw(view), Shot(bloom=0.4, blur=0.2)))) == USUAL
+
+
+def set_up_page(address: str, language: str) -> Image.Image:
+    page = Page(PageKind.SET_UP_PAGE, title=address)
+    return draw(View(state=BoothState.MENU, page=page, language=language))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("hand", HANDS.values(), ids=HANDS.keys())
+def test_u08_a_phone_reads_the_set_up_page_off_the_panel(hand: Shot, language: str) -> None:
+    address = "https://example.github.io/piboothup/"
+    assert opened(read(taken(set_up_page(address, language), hand))) == address
+
+
+@pytest.mark.parametrize("host", ["a.io", "a-renter-of-photo-booths.github.io"])
+def test_u08_the_longest_address_of_a_page_has_a_code(host: str) -> None:
+    address = f"https://{host}/".ljust(53, "b")
+    assert PanelConfig.__dataclass_fields__["set_up_url"].metadata["check"](address) == address
+    hand = Shot(dot_px=4.5, bloom=0.4, blur=0.3)
+    assert opened(read(taken(set_up_page(address, "de"), hand))) == address
 
 
 def test_a_longer_link_is_read_too_by_a_quiet_hand() -> None:
@@ -136,7 +157,8 @@ def test_the_words_keep_two_dots_from_the_paper(language: str, uplink: UploaderS
 def test_the_words_fit_beside_the_code(language: str) -> None:
     said, room_px = texts(language), SIDE_PX
     mid, small = face("mid").tightened(), face("small")
-    assert all(mid.width_px(word) <= room_px and mid.covers(word) for word in said.your_photos.split())
+    titles = f"{said.your_photos} {said.menu.pages[PageKind.SET_UP]}".split()
+    assert all(mid.width_px(word) <= room_px and mid.covers(word) for word in titles)
     for hint in (said.scan, said.photos_later):
         lines = small.wrapped(hint, room_px)
         assert len(lines) <= 2 and " ".join(lines) == hint

@@ -147,6 +147,7 @@ TEXTS = Texts(
             "keep": "Behalten",
             "forget": "Vergessen",
             "switch_off_now": "Abschalten",
+            "set_up_page": "Handy-Seite",
             "read_code": "Code lesen",
             "join": "Verbinden",
             "use_code": "Anwenden",

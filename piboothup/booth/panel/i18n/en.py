@@ -155,6 +155,7 @@ TEXTS = Texts(
             "keep": "Keep",
             "forget": "Forget",
             "switch_off_now": "Switch off",
+            "set_up_page": "Phone page",
             "read_code": "Read code",
             "join": "Join",
             "use_code": "Use it",
