@@ -202,8 +202,8 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "clock_unknown": ("The clock is not set.", "Give the box a network for a minute."),
     "old_photos": ("The card holds photos of other events.", "Wipe them: in the menu, or `piboothup queue wipe`."),
     "stray_photos": (
-        "The card holds photos without an event.",
-        "Choose it in the menu to take them along, or use `piboothup queue assign`.",
+        "Photos were taken before an event was chosen.",
+        "Choose the event in the menu, which asks whether they go along, or use `piboothup queue assign`.",
     ),
     "runtime_full": (
         "The memory of /run is full: the status can't be written.",

@@ -29,7 +29,7 @@ class UploadStatus:
     def problem(self) -> Problem | None:
         """The gravest problem, unless `state` already expresses it."""
         code = self.problems[0] if self.problems else ""
-        return problem(code) if code in (*_BEYOND_STATE, _STRAYS_CODE) else None
+        return problem(code) if code in (*_BEYOND_STATE, "stray_photos") else None
 
 
 _MTIME_GRAIN_NS = 20_000_000
@@ -39,8 +39,6 @@ _BEYOND_STATE = (
     *("no_key", "tls_refused", "blocked", "server_trouble", "storage_silent"),
     *("event_gone", "event_refused", "uploader_defect"),
 )
-_STRAYS_CODE = "no_event"
-"""Problem of photos taken before an event was chosen; shown when all others are sent."""
 
 
 class UploadStatusReader:
@@ -73,8 +71,8 @@ class UploadStatusReader:
     def _problems(self, report: UploaderReport) -> tuple[str, ...]:
         listed = report.problems
         known = tuple(code for code in listed if code in (*_SAID_BY_STATE, *_BEYOND_STATE))
-        has_strays = _STRAYS_CODE in listed and report.state is UploaderState.IDLE and self._context.link_id
-        return (*known, _STRAYS_CODE) if has_strays else known
+        has_strays = "no_event" in listed and report.state is UploaderState.IDLE and self._context.link_id
+        return (*known, "stray_photos") if has_strays else known  # told when all others are sent
 
     def _title(self) -> str:
         if self._has_changed("events.json"):

@@ -149,6 +149,8 @@ def _situation(addresses: list[str]) -> Iterator[str]:
         if uploader.wifi.reason:
             yield f"Wi-Fi: {uploader.wifi.reason}"
         yield f"Photos waiting: {uploader.waiting}"
+        if "no_event" in uploader.problems:
+            yield "Some have no event. Choose it in the menu, which asks whether they go along."
 
 
 def _box_id() -> str:

@@ -21,6 +21,7 @@ from piboothup.commands.common import OK, config_problem, load_effective, open_s
 from piboothup.config import Config
 from piboothup.problems import Problem, codes, problem
 from piboothup.runtime import command_directory
+from piboothup.spool import choices
 from piboothup.spool.capture_time.anchors import Source
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.file_system import Storage
@@ -50,7 +51,9 @@ def assemble(
     kind = _storage(spool)
     sent_s = uploader.last_success_s
     sent_ago_s = None if sent_s is None else round(max(0.0, clock.boottime_ns() / 1e9 - sent_s), 1)
-    reported = [code for code in (*booth.problems, *uploader.problems) if code in codes()]
+    has_event = bool(choices.read(spool.directory, config).over(config).eventpics.link_id)
+    told = ["stray_photos" if code == "no_event" and has_event else code for code in uploader.problems]
+    reported = [code for code in (*booth.problems, *told) if code in codes()]
     mistake = [config_problem.code] if config_problem is not None else []
     found = dict.fromkeys([*reported, *mistake, *_seen_from_here(config, spool, runtime, kind)])
     if "config_default" in found:  # the uploader does not know whether there are last good settings

@@ -33,7 +33,7 @@ class AlbumEvent:
     albums: tuple[Album, ...] = ()
 
 
-_BOOTH_WORDS = (
+BOOTH_WORDS = (
     *("photobooth", "fotobooth", "photobox", "fotobox", "fotoautomat", "fotokabine", "fotobude"),
     *("photomaton", "fotomaton", "cabinephoto", "cabinedephoto", "cabinafoto", "cabinadefoto", "fotohokje"),
 )
@@ -54,7 +54,7 @@ def booth_album(albums: Iterable[Album], name: str, box: str) -> Album | None:
     tests: list[Callable[[list[str]], bool]] = []
     for words in own:
         tests += [lambda title, words=words: title == words, lambda title, words=words: _has(title, words)]  # type: ignore[misc]
-    tests.append(lambda title: any(word in "".join(title) for word in _BOOTH_WORDS))
+    tests.append(lambda title: any(word in "".join(title) for word in BOOTH_WORDS))
     for fits in tests:
         if found := [album for album, title in titles if fits(title)]:
             return found[0] if len(found) == 1 else None

@@ -116,7 +116,7 @@ def test_what_the_state_does_not_say_is_told_by_its_problem(
 @pytest.mark.parametrize(
     ("state", "context", "listed", "told"),
     [
-        ("idle", PARTY, ["no_event"], "no_event"),
+        ("idle", PARTY, ["no_event"], "stray_photos"),
         ("idle", PARTY, ["no_event", "event_gone"], "event_gone"),
         ("uploading", PARTY, ["no_event"], None),
         ("idle", context_for("", "", "before"), ["no_event"], None),

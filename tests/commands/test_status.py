@@ -11,7 +11,7 @@ import pytest
 
 from piboothup import power, status
 from piboothup.commands import status as report
-from piboothup.config import Config, SpoolConfig
+from piboothup.config import Config, EventPicsConfig, SpoolConfig
 from piboothup.problems import problem
 from piboothup.spool import handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
@@ -168,6 +168,14 @@ def test_status_problems_of_both_services_told_once_with_remedy(bench: Bench) ->
     assert bench.text()[-3:] == [
         f"problem   {problem_.sentence} {problem_.remedy} [{problem_.code}]" for problem_ in told
     ]
+
+
+@pytest.mark.parametrize(("link_id", "code"), [("", "no_event"), ("abcd1234", "stray_photos")])
+def test_u13_photos_from_before_an_event_are_told_as_such(bench: Bench, link_id: str, code: str) -> None:
+    """After a code or the card's file: an event is chosen, and nobody was asked about the photos from before."""
+    bench.config = Config(eventpics=EventPicsConfig(link_id=link_id), spool=SpoolConfig(allow_memory=True))
+    bench.says("uploader", problems=["no_event"])
+    assert [each["code"] for each in bench.report()["problems"]] == [code]
 
 
 @pytest.mark.parametrize(

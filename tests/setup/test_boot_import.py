@@ -440,14 +440,17 @@ def test_u03_the_command_imports_and_says_how_the_box_is(
     card: Card, programs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     card.file.write_text(FILE)
-    status.write(card.root, "uploader", UploaderReport(waiting=12, wifi=WifiReport(reason="Too far.")).to_json())
+    said = UploaderReport(waiting=12, problems=("no_event",), wifi=WifiReport(reason="Too far."))
+    status.write(card.root, "uploader", said.to_json())
     assert main(["setup", "import"]) == 0
     assert programs.read_text().splitlines()[:3] == [
         "iw reg set AT",
         "nmcli connection reload",
         "nmcli radio wifi on",
     ]
-    assert card.answer.endswith("Network: 192.168.1.7 (wlan0)\nWi-Fi: Too far.\nPhotos waiting: 12\n")
+    situation = "Network: 192.168.1.7 (wlan0)\nWi-Fi: Too far.\nPhotos waiting: 12\n"
+    along = "Some have no event. Choose it in the menu, which asks whether they go along.\n"
+    assert card.answer.endswith(situation + along)
     assert main(["setup", "status"]) == 0
     shown = capfd.readouterr()
     assert "the key, link_id" in shown.out

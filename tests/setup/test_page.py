@@ -13,6 +13,7 @@ from segno import consts
 from piboothup.booth.panel.i18n.page import page_words
 from piboothup.config import LANGUAGES, EventPicsConfig
 from piboothup.config.codes import LONGEST_BYTES
+from piboothup.spool.event_titles import BOOTH_WORDS
 from tests.support.page_words import BLOCK, PAGE, catalogue
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -71,6 +72,12 @@ def test_u08_page_knows_each_country() -> None:
     found = re.search(r'const COUNTRIES = "([A-Z ]*)"', CODE)
     assert found is not None
     assert found[1].split() == sorted(codes)
+
+
+def test_u12_page_knows_the_words_for_a_photo_booth() -> None:
+    found = re.search(r'const BOOTH_WORDS = "([a-z ]*)"', CODE)
+    assert found is not None
+    assert tuple(found[1].split()) == BOOTH_WORDS
 
 
 @pytest.mark.parametrize(("level", "number"), [("L", consts.ERROR_LEVEL_L), ("M", consts.ERROR_LEVEL_M)])

@@ -20,6 +20,7 @@ from piboothup.cli import main
 from piboothup.config import LANGUAGES, Secret
 from piboothup.config.codes import BoothCode, Security, WifiNetwork, make, parse
 from piboothup.setup import boot_file
+from piboothup.spool.event_titles import Album, booth_album
 from tests.lab.page.conftest import read_on_box
 from tests.lab.page.front import HOST, Front
 from tests.support.page_words import PAGE
@@ -164,6 +165,44 @@ def test_u08_titles_are_text_and_ids_are_checked(open_page: Open, front: Front) 
     ]
     page.tab.select_option("#events", value="12345")
     assert page.tab.eval_on_selector_all("#albums option", "all => all.map((each) => each.value)") == ["", "b1"]
+
+
+def test_u12_album_meant_for_the_booth_is_preselected(open_page: Open, front: Front) -> None:
+    """As the booth would choose it; the name counts more, and a person most."""
+    titles = ("Church", "Fotomatón!", "BÖX 7", "Böx 70")
+    albums = [{"id": f"b{number}", "title": title} for number, title in enumerate(titles, start=1)]
+    events = [{"title": "Anna", "linkId": "anna1234", "albums": albums}, {"title": "Ben", "linkId": "ben12345"}]
+    events.append({"title": "Carl", "linkId": "carl1234", "albums": [*albums, {"id": "b5", "title": "Foto-Box"}]})
+    front.body = json.dumps({"events": events}).encode()
+    page = open_page()
+    page.fill(key=KEY)
+    page.tab.click("#load")
+    page.tab.wait_for_selector("#listed:not([hidden])")
+
+    def album() -> str:
+        chosen = page.tab.input_value("#albums")
+        python = booth_album([Album(each["id"], each["title"]) for each in albums], page.tab.input_value("#name"), "")
+        return f"{chosen} {python.id if python is not None else ''}"
+
+    page.tab.select_option("#events", label="Anna")
+    assert album() == "b2 b2"
+    page.fill(name="Church Böx")
+    assert album() == "b2 b2"
+    page.fill(name="Böx 7")
+    assert album() == "b3 b3"
+    code = parse(page.shown_code()[0])
+    assert isinstance(code, BoothCode)
+    assert code.album_id == "b3"
+    page.tab.click("#close")
+    page.tab.select_option("#albums", value="b1")
+    page.fill(name="Böx 7, photo booth")
+    assert album() == "b1 b2"
+    page.tab.select_option("#events", label="Carl")  # two albums are a photo booth's: which is not guessed
+    assert page.tab.input_value("#albums") == ""
+    page.tab.select_option("#events", label="Ben")
+    code = parse(page.shown_code()[0])
+    assert isinstance(code, BoothCode)
+    assert (code.link_id, code.album_id) == ("ben12345", "")
 
 
 @pytest.mark.parametrize("fault", ["no CORS", "refused", "server error", "no JSON", "no events", "offline"])

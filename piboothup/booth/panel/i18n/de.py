@@ -91,7 +91,7 @@ TEXTS = Texts(
         "runtime_full": "/run ist voll",
         "undervoltage": "Netzteil zu schwach",
         "hot": "Zu heiß: lüften",
-        "no_event": "Ohne Event:",
+        "stray_photos": "Ohne Event:",
         "event_gone": "Event weg:",
         "event_refused": "Event zu:",
         "no_key": "Kein API-Key:",

@@ -99,7 +99,7 @@ TEXTS = Texts(
         "runtime_full": "No room in /run",
         "undervoltage": "Weak power supply",
         "hot": "Too hot: give it air",
-        "no_event": "Without event:",
+        "stray_photos": "Without event:",
         "event_gone": "Event gone:",
         "event_refused": "Event closed:",
         "no_key": "No API key:",
