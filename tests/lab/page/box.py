@@ -144,11 +144,16 @@ class Box:
         """Press the button; "down" and "up" hold it."""
         wait_until(lambda: send_hint(self.runtime, "booth", word), "the booth to hear its button")
 
-    def take_photo(self) -> None:
-        """Press as soon as a press takes a photo, until it is saved."""
-        self.until(BoothState.READY)
+    def take_photo(self, state: BoothState = BoothState.READY) -> None:
+        """Press in this state, until the photo is saved."""
+        self.until(state)
+        before = self.photos()
         self.press()
-        self.until(BoothState.REVIEW)
+        wait_until(lambda: self.photos() > before, "the photo to be saved")
+
+    def photos(self) -> set[str]:
+        """Names of the photos on the card, sent or not."""
+        return {path.name for place in ("new", "sent") for path in self.spool.glob(f"{place}/**/*.jpg")}
 
 
 class Operator:
