@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from piboothup.booth.operations import action_runner
 from piboothup.config import Config, ConfigError, Secret, good_copy, import_record, root_settings
 from piboothup.config.codes import BoothCode, GuestLink, Security, WifiNetwork, make
 from piboothup.config.import_record import ImportRecord, ImportWatch
@@ -711,5 +712,6 @@ def test_u06_what_commands_may_take_in_all_is_limited() -> None:
     assert hurried._timeout_s(radio.JOIN_TIMEOUT_S) == 10
     clock.pass_s(10)
     assert hurried._timeout_s(radio.JOIN_TIMEOUT_S) == radio.LEAST_S
+    assert radio.LIMIT_S + 4 * radio.LEAST_S <= action_runner.RESULT_TIMEOUT_S <= 30  # reasons, profiles, way back
     before_joining_s = 4 * radio.HURRIED_S + radio.SCAN_TIMEOUT_S  # in use, country, profiles, switch; scan
     assert before_joining_s + radio.LEAST_S <= radio.LIMIT_S

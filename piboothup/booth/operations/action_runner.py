@@ -40,6 +40,8 @@ from piboothup.status import UploaderState
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
+RESULT_TIMEOUT_S = 30.0
+"""Timeout of all about a code's network: somebody waits before the panel."""
 _UPLOADER_TIMEOUT_S = 8.0
 """Time for the uploader to find out whether a network asks for a login, and which albums a new event has."""
 _ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)
@@ -215,14 +217,15 @@ class ActionRunner:
         settings, network = _parted(code)
         if settings is not None and not self._take_settings(settings):
             return pages.error_page("code_not_taken")
+        turns = iter(range(int(RESULT_TIMEOUT_S / _POLL_S)))
         result, ssid = "", network.wifi.ssid if network is not None and network.wifi is not None else ""
         if network is not None:
-            answer = self._root.ask("settings", {"code": codes.make(network).reveal()})
+            answer = self._root.ask("settings", {"code": codes.make(network).reveal()}, turns)
             if answer.outcome is not Outcome.DONE:
                 return pages.error_page("code_not_taken")
             result = answer.detail
         self._hint_uploader(hint := "choices" if self._is_paused else "retry")
-        turns = iter(range(int(_UPLOADER_TIMEOUT_S / _POLL_S)))
+        turns = itertools.islice(turns, int(_UPLOADER_TIMEOUT_S / _POLL_S))
         result = self._portal_or(result, ssid, turns)
         album_id = self._choose_album(code, turns) if is_new_event and not code.album_id else code.album_id
         if assigned := assign.take_along(self._spool, code.link_id, album_id) if action.take_along else 0:

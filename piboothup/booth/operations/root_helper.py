@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from piboothup import root_requests
@@ -17,7 +17,7 @@ HELPER_TIMEOUT_S = 10.0
 """A request that is not taken by then is withdrawn: no helper runs. A slow card takes seconds to start one."""
 ANSWER_TIMEOUT_S = 40.0
 """Timeout of the answer to a request that was taken, in all."""
-_POLL_S = 0.1
+POLL_S = 0.1
 
 
 class RootHelper:
@@ -29,18 +29,21 @@ class RootHelper:
         self._clock = clock
         self._ended = ended
 
-    def ask(self, verb: str, values: Mapping[str, object]) -> Answer:
-        """The helper's answer: done also if the booth ends meanwhile, failed if there is none."""
+    def ask(self, verb: str, values: Mapping[str, object], turns: Iterator[int] | None = None) -> Answer:
+        """The helper's answer: done also if the booth ends meanwhile, failed if there is none.
+
+        `turns`: of `POLL_S` each, as far as they last; what is left of them is the caller's.
+        """
         asked_ns = self._clock.boottime_ns()
         try:
             root_requests.put(self._runtime, verb, Request(asked_ns, values))
-            for turn in range(int(ANSWER_TIMEOUT_S / _POLL_S)):
-                if self._ended.wait(_POLL_S):
+            for turn, _ in enumerate(turns or range(int(ANSWER_TIMEOUT_S / POLL_S))):
+                if self._ended.wait(POLL_S):
                     return Answer(asked_ns, Outcome.DONE)
                 answer = root_requests.answer(self._runtime, verb, asked_ns)
                 if answer is not None and answer.outcome is not Outcome.TAKEN:
                     return answer
-                if turn == int(HELPER_TIMEOUT_S / _POLL_S) and root_requests.withdraw(self._runtime, verb):
+                if turn == int(HELPER_TIMEOUT_S / POLL_S) and root_requests.withdraw(self._runtime, verb):
                     break
             log.error("request not answered verb=%s", verb)
         except OSError as error:  # no helper on this machine; /run is full, or gone, or may no longer be entered

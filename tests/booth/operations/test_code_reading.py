@@ -420,6 +420,23 @@ def test_u06_a_network_that_asks_for_a_login_is_told(
     assert told(box).text_key == f"wifi_{said}"
 
 
+def test_u06_a_join_without_an_answer_is_told_in_time(box: Box, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(action_runner, "RESULT_TIMEOUT_S", 0.5)
+    told_already = threading.Event()
+
+    def hang(profile: UUID) -> WifiResult:
+        assert told_already.wait(PATIENCE_S)
+        return WifiResult.FAILED
+
+    monkeypatch.setattr(root, "join", hang)
+    await_code(box)
+    hold(box, BARN)
+    asked(box, PageKind.CODE_WIFI)
+    box.choose("Barn")
+    assert (told(box).text_key, told(box).is_good) == ("code_not_taken", False)
+    told_already.set()
+
+
 def test_u07_the_guests_own_code_chooses_the_event(box: Box, root: Root) -> None:
     await_code(box)
     hold(box, "HTTPS://APP.EVENTPICS.NET/efgh5678?utm=x")
