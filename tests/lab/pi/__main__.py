@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab.pi import cuts, figures, scenarios
+from tests.lab.pi import cuts, figures, radios, scenarios
 from tests.lab.pi.box import Box
 from tests.lab.pi.guest import Failure
 
@@ -41,6 +41,7 @@ def main(image: Path, room: Path, *asked: str) -> int:
     def try_the_installed(box: Box) -> None:
         for title, scenario in scenarios.AFTER_INSTALLATION.items():
             step(title, lambda scenario=scenario: scenario(box))  # type: ignore[misc]
+        step("networks, by real radios", lambda: radios.networks(box))
         step("figures of the start", lambda: figures.compare(box, room / "baseline"))
         step(f"rest, {rest_s} s", lambda: figures.rest(box, rest_s))
         step("upgrade, with photos that wait", lambda: scenarios.upgrade(box, newer))
