@@ -315,7 +315,7 @@ def test_u03_a_stick_is_mounted_by_a_unit_with_little_more() -> None:
 
 
 def test_u03_a_stick_is_taken_at_a_request_alone() -> None:
-    """debhelper starts each unit that it installs, whether it is enabled or not."""
+    """debhelper has each unit started that it installs, unless it is left out."""
     assert not {"Install"} & set(unit("stick"))
     assert "-Xpiboothup-stick.service" in (SYSTEMD / "package/debian/rules").read_text(encoding="utf-8")
     for path in (SYSTEMD / "system").iterdir():
