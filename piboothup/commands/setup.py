@@ -111,7 +111,7 @@ def open_spool(_given: argparse.Namespace) -> int:
 
 def import_file(_given: argparse.Namespace) -> int:
     """Take what a cut has left of a code, then what the file on the card says if it is new, and answer beside it."""
-    from piboothup.setup import boot_import, code_import, radio
+    from piboothup.setup import boot_answer, boot_import, code_import, radio
     from piboothup.setup.boot_text import names_in
     from piboothup.spool.admin import users
 
@@ -135,9 +135,9 @@ def import_file(_given: argparse.Namespace) -> int:
         threading.Event().wait(_LOOK_S)
     now = tuple(_situation(found))
     if done is None:
-        boot_import.renew_answer(box, now)
+        boot_answer.renew_answer(box.boot, box.id, now)
     else:
-        boot_import.answer(box, done, now)
+        boot_answer.answer(box.boot, box.id, done, now)
     return OK
 
 
@@ -161,7 +161,7 @@ def _box_id() -> str:
 
 def show_answer(_given: argparse.Namespace) -> int:
     """Print what the file on the card was answered."""
-    from piboothup.setup.boot_import import ANSWER
+    from piboothup.setup.boot_answer import ANSWER
     from piboothup.setup.boot_text import NAME
 
     try:

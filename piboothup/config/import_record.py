@@ -1,7 +1,8 @@
-"""Record of the newest import of the file on the card: which file it was, and what was wrong with it.
+"""Record of the newest import of the file on the card: which file it was, what was wrong with it, what is still due.
 
 Root's helper writes it last: its stamp tells both services that root's settings or the key are new, and after a power
-cut before that the import is done again.
+cut before that the import is done again. What the file says of event and key counts once all the same: root's
+settings have a note of the file they are from.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ class ImportRecord(Report):
     """The file that was imported."""
 
     sha256: str = ""
-    """Of its bytes as the import left them, and of other files that might be meant; "" = to be imported again."""
+    """Of its bytes as the import left them, and of other files that might be meant."""
     box: str = ""
-    """Id of the box that imported it: a card that was cloned, or moved, is imported anew."""
+    """Id of the box that imported it."""
     mistakes: int = 0
+    owed: tuple[str, ...] = ()
+    """Steps of the import that failed, to be done again at the next start; no other is."""
 
     def to_bytes(self) -> bytes:
         """Content of the record's file."""

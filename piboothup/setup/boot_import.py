@@ -2,7 +2,9 @@
 
 The order is what a power cut asks for: secrets go durably to root's files, then the settings; only then `(saved)`
 stands in their place on the card, and at last the file is recorded as imported. After a cut anywhere the next start
-does it again, with the same result. A stick keeps its secrets, as it may serve many boxes.
+does it again, with the same result. What a file says of event, key and settings counts once, as a code may come
+later; a step that fails is done again alone. A stick keeps its secrets, as it may serve many boxes, and so does a
+card whose system keeps nothing.
 """
 
 from __future__ import annotations
@@ -11,37 +13,33 @@ import contextlib
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from piboothup.config import ConfigError, Secret, good_copy, import_record
 from piboothup.config.codes import WifiNetwork
 from piboothup.config.good_copy import names_another_event
 from piboothup.config.import_record import ImportRecord
-from piboothup.records import dataclass, field
+from piboothup.records import dataclass, replace
 from piboothup.setup import boot_file, radio, root_settings_file, wifi_profiles
-from piboothup.setup.boot_file import BootFile, Mistake
+from piboothup.setup.boot_answer import Imported, answer, told
+from piboothup.setup.boot_file import Mistake
 from piboothup.setup.boot_text import names_in
 from piboothup.setup.boot_toml import Place, without_secrets
 from piboothup.setup.boot_words import BootNetwork
+from piboothup.setup.root_settings_file import CardNote
 from piboothup.spool import durable
-from piboothup.text import read_bytes
+from piboothup.spool.disk.file_system import Storage, look
 
 log = logging.getLogger(__name__)
 
-ANSWER = "piboothup-status.txt"
 PENDING = "pending-code"
 """Name of the file beside the config file that keeps a code's text while it is taken. It may hold the key."""
+WORDS = "words"
+"""Step of an import that takes key and settings. Each network is a step, by its number, and there are two more."""
+_COUNTRY, _CARD = "country", "card"
 _KEY_MODE = 0o400
-_MOST_SHOWN = 20
-"""Mistakes that the answer lists."""
-_ONCE_MORE = (
-    "Correct the file and start the box again: a changed file is read at each start.",
-    "Correct the file and put the stick in again, within ten minutes of power-on.",
-)
-"""What to do about mistakes on the card, and on a stick."""
-_AT_LAST_START = "The box at its last start:"
-"""Line of the answer below which nothing is about the file."""
 _DRAFT = re.compile(r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml|imported\.json|pending-code)\.\d+")
 
 
@@ -62,24 +60,23 @@ class Box:
         """File of the API key, as the package's config names it."""
         return self.etc / "key"
 
+    @property
+    def settings_file(self) -> Path:
+        """File of root's settings."""
+        return self.etc / good_copy.ROOT_FILE
+
+    @property
+    def forgets(self) -> bool:
+        """Whether what is written is gone at power-off: the system lies in memory, as with an overlay on it."""
+        try:
+            return Storage.MEMORY in (look(self.etc), look(self.profiles))
+        except OSError:  # what does not say where it keeps things is not relied upon
+            return True
+
 
 def write_key(box: Box, key: Secret) -> None:
     """Write the key's file durably. Raises OSError."""
     durable.replace(box.key_file, key.reveal().encode() + b"\n", mode=_KEY_MODE, owner=box.key_owner)
-
-
-@dataclass
-class Imported:
-    """What the import has done."""
-
-    name: str
-    """Name of the file."""
-    file: BootFile
-    taken: list[str] = field(default_factory=list)
-    """What is in force now, a line each."""
-    mistakes: list[Mistake] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    is_of_stick: bool = False
 
 
 def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> Imported | None:
@@ -92,25 +89,50 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
             if _DRAFT.fullmatch(draft.name):
                 durable.remove(draft)
     record = import_record.read(box.etc)
+    note = _note(box, record)
     contents = {name: _content(box.boot / name) for name in names_in(box.boot) if (box.boot / name).is_file()}
     if not contents:
-        if record.mistakes:
-            _keep_record(box, ImportRecord())
+        if _is_of_another_box(box, note, has_boxes=False):
+            root_settings_file.update(box.settings_file, {}, anew=True, note=CardNote())
+            log.warning("settings dropped reason=they were for another box")
+        elif not record.mistakes:
+            return None
+        _keep_record(box, ImportRecord())
         return None
     hashes = {name: _sha256(content) for name, content in contents.items()}
-    known = record.sha256.split() if record.box == box.id else []
-    if sorted(known) == sorted(hashes.values()):
-        return None
-    found = sorted(hashes, key=lambda name: hashes[name] in known)  # one that was not read yet goes first
+    recorded = record.sha256.split()
+    newest = {*note.sha256s, *recorded[:1]}
+    # One that was not read yet goes first, then the one that was read last.
+    found = sorted(hashes, key=lambda name: (hashes[name] in {*newest, *recorded}, hashes[name] not in newest))
     content = contents[found[0]]
     done = _imported(box, found, content)
-    left = _Import(box, done, record.box).take(content)
+    is_of_another = _is_of_another_box(box, note, done.file.has_boxes)
+    is_taken = not is_of_another and hashes[found[0]] in {*newest, *recorded}
+    if is_taken and not record.owed and (record.box, sorted(recorded)) == (box.id, sorted(hashes.values())):
+        return None
+    is_recorded = hashes[found[0]] in recorded
+    if not is_taken:
+        taking = _Import(box, done, note, lambda _: True)
+    else:  # by the note alone nothing is known of the other steps
+        taking = _Import(box, done, note, lambda step: step in record.owed if is_recorded else step != WORDS)
+    left = taking.take(content)
     _put_in_force(box, done, put_in_force)
-    answer(box, done)
-    read = ([_sha256(left)] if left is not None else []) + [hashes[name] for name in found[1:]]
-    _keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes)))
-    log.warning("card imported taken=%d mistakes=%d again=%s", len(done.taken), len(done.mistakes), left is None)
+    answer(box.boot, box.id, done)
+    read = [_sha256(left), *(hashes[name] for name in found[1:])]
+    _keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), tuple(taking.owed)))
+    log.warning("card imported taken=%d mistakes=%d owed=%d", len(done.taken), len(done.mistakes), len(taking.owed))
     return done
+
+
+def _note(box: Box, record: ImportRecord) -> CardNote:
+    """The note in root's settings; those of an older version have none."""
+    note = root_settings_file.card_note(box.settings_file)
+    return note if note.box else replace(note, box=record.box)
+
+
+def _is_of_another_box(box: Box, note: CardNote, has_boxes: bool) -> bool:
+    """Whether what is kept may be what a file says, or said, to another box; `has_boxes`: the file on the card."""
+    return (has_boxes or note.has_boxes) and note.box not in ("", box.id)
 
 
 def take_from_stick(box: Box, names: list[str], content: bytes, put_in_force: Callable[[str], None]) -> Imported:
@@ -119,11 +141,11 @@ def take_from_stick(box: Box, names: list[str], content: bytes, put_in_force: Ca
     `names`: of the file, and of others that could be meant. `put_in_force`: as for `run`; the services know by then.
     """
     record = import_record.read(box.etc)
+    note = _note(box, record)
     done = _imported(box, names, content)
     done.is_of_stick = True
-    _Import(box, done, record.box).take(content)
-    of_card = record.sha256 if record.box == box.id else ""
-    _keep_record(box, ImportRecord(of_card, box.id, record.mistakes))
+    _Import(box, done, note, lambda _: True).take(content)
+    spoke_later(box, record)
     _put_in_force(box, done, put_in_force)
     log.warning("stick imported taken=%d mistakes=%d", len(done.taken), len(done.mistakes))
     return done
@@ -151,6 +173,12 @@ def _put_in_force(box: Box, done: Imported, put_in_force: Callable[[str], None])
         )
 
 
+def spoke_later(box: Box, record: ImportRecord | None = None) -> None:
+    """Record that a stick or a code has had its word on event and key: what failed of the card's file is void."""
+    record = import_record.read(box.etc) if record is None else record
+    _keep_record(box, replace(record, owed=tuple(step for step in record.owed if step != WORDS)))
+
+
 def _content(path: Path) -> bytes:
     with path.open("rb") as opened:
         return opened.read(boot_file.LONGEST_BYTES + 1)
@@ -167,24 +195,43 @@ def _keep_record(box: Box, record: ImportRecord) -> None:
 class _Import:
     """The steps; a file that can't be written is told, and what hangs on it stays on the card."""
 
-    def __init__(self, box: Box, done: Imported, last_box: str) -> None:
-        """`last_box`: id of the box that this card was in at the last import."""
+    def __init__(self, box: Box, done: Imported, note: CardNote, is_due: Callable[[str], bool]) -> None:
+        """`note`: of the file that was taken before. `is_due`: whether to do a step."""
         self._box = box
-        self._is_of_another_box = done.file.has_boxes and last_box not in ("", box.id)
-        """Whether what is kept may be what the file says to another box."""
+        self._note = note
+        self._is_of_another_box = _is_of_another_box(box, note, done.file.has_boxes)
+        self._is_due = is_due
+        self.owed: list[str] = []
+        """Steps that have failed."""
         self._done = done
         self._file = done.file
-        self._has_key = False
+        self._has_key = not is_due(WORDS) and (self._file.key is not None or self._file.has_saved_key)
         """Whether the file names a key, and it is on this box."""
         self._safe: list[Place] = []
         """Where the secrets stand that are durable elsewhere."""
 
-    def take(self, content: bytes) -> bytes | None:
-        """Take everything; return the file's bytes on the card then, None when it should be imported again."""
-        saved = [self._take_key(), *map(self._take_network, self._file.networks), self._take_settings()]
-        saved.append(self._take_country())
-        left = self._clear(content)
-        return left if all(saved) else None
+    def take(self, content: bytes) -> bytes:
+        """Do what is due; return the file's bytes on the card then."""
+        taken, has_key = self._done.taken, self._step(WORDS, self._take_key)
+        for number, found in enumerate(self._file.networks, start=1):
+            if self._step(f"network {number}", partial(self._take_network, found)):
+                taken.append(f"Wi-Fi '{found.network.ssid}'")
+                self._safe += [found.place] if found.place in self._file.secrets else []
+        if has_key:
+            self._safe += [place for place in self._file.secrets if place[-1] == "api_key"]
+            if self._step(WORDS, partial(self._take_settings, content)):
+                taken += told(self._file, has_key=self._has_key)
+        if self._file.country and self._step(_COUNTRY, self._take_country):
+            taken.append(f"country: {self._file.country}")
+        return self._clear(content)
+
+    def _step(self, name: str, do: Callable[[], bool]) -> bool:
+        """Do this step if it is due; whether it is done, now or before."""
+        if not self._is_due(name):
+            return True
+        if not (is_done := do()):
+            self.owed.append(name)
+        return is_done
 
     def _take_key(self) -> bool:
         key, key_file = self._file.key, self._box.key_file
@@ -197,7 +244,6 @@ class _Import:
             return True
         with self._telling("The key"):
             write_key(self._box, key)
-            self._safe += [place for place in self._file.secrets if place[-1] == "api_key"]
             self._has_key = True
             return True
         return False
@@ -214,55 +260,65 @@ class _Import:
                     return True
                 network = WifiNetwork(network.ssid, password, network.security, network.hidden)
             wifi_profiles.write(network, found.priority, self._box.profiles)
-            self._safe += [found.place] if found.place in self._file.secrets else []
-            self._done.taken.append(name)
             return True
         return False
 
-    def _take_settings(self) -> bool:
+    def _take_settings(self, content: bytes) -> bool:
         settings = dict(self._file.settings)
         if self._has_key:
             event = settings.get("eventpics", {})
             settings["eventpics"] = {**event, "api_key_file": str(self._box.key_file)}
-        path = self._box.etc / good_copy.ROOT_FILE
-        if self._file.has_lost_event and names_another_event(self._file.text, root_settings_file.event(path)):
+        path, anew = self._box.settings_file, self._is_of_another_box
+        before = root_settings_file.event(path, anew=anew)
+        if self._file.has_lost_event and names_another_event(self._file.text, before):
             settings["eventpics"] = {**settings.get("eventpics", {}), "link_id": ""}
             self._done.notes.append("It may name another event, which can't be read: photos wait for that.")
-        if not settings:
+        if not settings and not anew:
             return True
+        note = replace(self._note, box=self._box.id, has_boxes=self._note.has_boxes or self._file.has_boxes)
+        if not self._done.is_of_stick:
+            texts = (content, self._masked(content, self._file.secrets) or content)
+            note = CardNote(tuple(dict.fromkeys(map(_sha256, texts))), self._box.id, self._file.has_boxes)
         with self._telling("The settings"):
-            root_settings_file.update(path, settings, anew=self._is_of_another_box)
-            self._done.taken += _told(self._file, has_key=self._has_key)
+            root_settings_file.update(path, settings, anew=anew, note=note)
             return True
         return False
 
     def _take_country(self) -> bool:
-        country = self._file.country
-        if not country:
-            return True
         with self._telling("The country"):
-            radio.keep_country(self._box.boot, country)
-            self._done.taken.append(f"country: {country}")
+            radio.keep_country(self._box.boot, self._file.country)
             return True
         return False
 
-    def _clear(self, content: bytes) -> bytes | None:
+    def _clear(self, content: bytes) -> bytes:
         """Write `(saved)` on the card for each secret that is safe; return the file's bytes then."""
         if self._file.secrets and self._done.is_of_stick:
             self._done.notes.append("Key and passwords still stand on this stick: whoever has it has them.")
         if not self._safe or self._done.is_of_stick:
             return content
-        text = without_secrets(self._file.text, self._file.readable, self._safe)
-        if text is None:
+        if self._box.forgets:
+            self._done.notes.append(
+                "This system keeps nothing at power-off (an overlay): key and passwords stay here."
+            )
+            return content
+        left = self._masked(content, self._safe)
+        if left is None:
             what = "Key and passwords still stand in the file."
             self._tell(Mistake(None, what, 'Write "(saved)" for each by hand.'))
             return content
-        ends = "\r\n" if b"\r" in content else "\n"
-        left = text.replace("\n", ends).encode()
         with self._telling("That key and passwords are saved"):
             durable.replace(self._box.boot / self._done.name, left, mode=None)
             return left
-        return None
+        self.owed.append(_CARD)
+        return content
+
+    def _masked(self, content: bytes, secrets: Sequence[Place]) -> bytes | None:
+        """The file with `(saved)` for each of these secrets; None where that can't be told from the text."""
+        if not secrets:
+            return content
+        text = without_secrets(self._file.text, self._file.readable, secrets)
+        ends = "\r\n" if b"\r" in content else "\n"
+        return None if text is None else text.replace("\n", ends).encode()
 
     @contextlib.contextmanager
     def _telling(self, what: str) -> Iterator[None]:
@@ -278,55 +334,3 @@ class _Import:
 
     def _tell(self, mistake: Mistake) -> None:
         self._done.mistakes.append(mistake)
-
-
-def _told(file: BootFile, *, has_key: bool) -> list[str]:
-    """What was taken of the settings, a line for each table."""
-    plain = [name for name, value in file.settings.items() if not isinstance(value, dict)]
-    tables = {name: [*value] for name, value in file.settings.items() if isinstance(value, dict)}
-    if has_key:
-        tables["eventpics"] = ["the key", *tables.get("eventpics", [])]
-    lines = [", ".join(plain)] if plain else []
-    return lines + [f"[{name}]: {', '.join(keys)}" for name, keys in tables.items()]
-
-
-# -- the answer ------------------------------------------------------------------------------------------------------
-
-
-def answer(box: Box, done: Imported, now: tuple[str, ...] = (), folder: Path | None = None) -> bool:
-    """Write what was taken and what was wrong on the card, or in this folder; whether that could be written.
-
-    `now`: how the box is.
-    """
-    lines = [f"The answer of box {box.id} to {done.name}{' on a stick' if done.is_of_stick else ''}.", ""]
-    lines += ["In force:", *(f"- {line}" for line in done.taken), ""] if done.taken else ["Nothing was taken.", ""]
-    if done.file.own_table:
-        lines += [f"The table [[box]] with id = {box.id} is this box's, and was laid over the common part.", ""]
-    if done.mistakes:
-        lines += ["Not taken, as there are mistakes:", *(f"- {mistake}" for mistake in done.mistakes[:_MOST_SHOWN])]
-        lines += [f"- and {more} more" for more in (len(done.mistakes) - _MOST_SHOWN,) if more > 0] + [""]
-        lines += [_ONCE_MORE[done.is_of_stick], ""]
-    lines += [*done.notes, *([""] if done.notes and now else [])]
-    return _write_answer((folder or box.boot) / ANSWER, lines, now)
-
-
-def renew_answer(box: Box, now: tuple[str, ...]) -> None:
-    """Write how the box is below what was answered to a file that has not changed since."""
-    path = box.boot / ANSWER
-    try:
-        lines = read_bytes(path).decode().splitlines()
-    except (OSError, UnicodeDecodeError):  # deleted, or of somebody else
-        lines = [f"Box {box.id} took the file at an earlier start, and it has not changed since.", ""]
-    if _AT_LAST_START in lines:
-        del lines[lines.index(_AT_LAST_START) :]
-    _write_answer(path, lines, now)
-
-
-def _write_answer(path: Path, lines: list[str], now: tuple[str, ...]) -> bool:
-    lines = [*lines, *([_AT_LAST_START, *now] if now else [])]
-    try:
-        durable.update(path, "\r\n".join([*lines, ""]).encode(), mode=None)
-    except OSError as error:
-        log.error("answer not written reason=%s", error.strerror or error)
-        return False
-    return True

@@ -26,12 +26,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from piboothup.config import ConfigError, good_copy, import_record
+from piboothup.config import ConfigError
 from piboothup.config.codes import BoothCode, CodeError, WifiNetwork, make, parse
 from piboothup.records import replace
 from piboothup.root_requests import WifiResult
 from piboothup.setup import root_settings_file, wifi_profiles
-from piboothup.setup.boot_import import PENDING, Box, write_key
+from piboothup.setup.boot_import import PENDING, Box, spoke_later, write_key
 from piboothup.setup.errors import Refused
 from piboothup.setup.radio import Radio, keep_country
 from piboothup.spool import durable
@@ -69,6 +69,8 @@ def exclusive(box: Box) -> Iterator[None]:
 def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | None:
     """Take the code; return how its network was joined, None for a code without one. Raises Refused, OSError."""
     code = _checked(values)
+    if box.forgets:
+        raise Refused("the system keeps nothing at power-off: an overlay file system lies over it")
     with exclusive(box):
         finish(box, radio.put_in_force)
         if _settings(code, box) or code.country:
@@ -120,7 +122,7 @@ def _settings(code: BoothCode, box: Box) -> dict[str, Any]:
 def _check_settings(code: BoothCode, box: Box) -> None:
     """Check them together with those that are there. Raises Refused."""
     try:
-        root_settings_file.updated(box.etc / good_copy.ROOT_FILE, _settings(code, box))
+        root_settings_file.updated(box.settings_file, _settings(code, box))
     except ConfigError as error:
         raise Refused(error.what) from None
 
@@ -130,8 +132,8 @@ def _put(code: BoothCode, box: Box) -> None:
     if code.key is not None:
         write_key(box, code.key)
     if settings := _settings(code, box):
-        root_settings_file.update(box.etc / good_copy.ROOT_FILE, settings)
-        durable.replace(box.etc / import_record.FILE, import_record.read(box.etc).to_bytes(), mode=0o644)
+        root_settings_file.update(box.settings_file, settings)
+        spoke_later(box)
     if code.country:
         keep_country(box.boot, code.country)
 

@@ -1,7 +1,12 @@
-"""Writer of root's settings (see `config.root_settings`): what is new is laid over what was there, key by key."""
+"""Writer of root's settings (see `config.root_settings`): what is new is laid over what was there, key by key.
+
+A note among them says which file of the card they have the words of, written with them in one piece: a file that was
+taken is not taken again over a later code, whatever became of the record of imports.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +15,7 @@ import tomli
 
 from piboothup.config import DEFAULT_PATH, EventPicsConfig, toml_value
 from piboothup.config.reading import COMPLETE, REPLACES, Reading
+from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.text import read_bytes
 
@@ -19,6 +25,34 @@ _TOP = """\
 config_version = 1
 """
 _MODE = 0o644
+_NOTE = re.compile(r"^# Card file (.*) read in box (\w*)(, with tables for boxes)?$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class CardNote:
+    """The file of the card whose words were taken last."""
+
+    sha256s: tuple[str, ...] = ()
+    """Of its bytes, with its secrets and without."""
+    box: str = ""
+    """Id of the box that took them."""
+    has_boxes: bool = False
+    """It may have said something else to another box."""
+
+    @property
+    def line(self) -> str:
+        """Its line in the file."""
+        tables = ", with tables for boxes" if self.has_boxes else ""
+        return f"# Card file {' '.join(self.sha256s)} read in box {self.box}{tables}"
+
+
+def card_note(path: Path) -> CardNote:
+    """The note in root's settings; an empty one where none can be read."""
+    try:
+        found = _NOTE.search(read_bytes(path).decode("utf-8", "replace"))
+    except OSError:
+        return CardNote()
+    return CardNote(tuple(found[1].split()), found[2], bool(found[3])) if found else CardNote()
 
 
 def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,33 +68,39 @@ def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
-def update(path: Path, settings: Mapping[str, Any], *, anew: bool = False) -> None:
+def update(path: Path, settings: Mapping[str, Any], *, anew: bool = False, note: CardNote | None = None) -> None:
     """Lay checked settings over those in the file, durably; see `updated`. Raises OSError, ConfigError."""
-    durable.update(path, updated(path, settings, anew=anew).encode(), mode=_MODE)
+    durable.update(path, updated(path, settings, anew=anew, note=note).encode(), mode=_MODE)
 
 
-def updated(path: Path, settings: Mapping[str, Any], *, anew: bool = False) -> str:
+def updated(path: Path, settings: Mapping[str, Any], *, anew: bool = False, note: CardNote | None = None) -> str:
     """Text of the file with these settings laid over those in it. Raises ConfigError for unusable ones.
 
     What can't be used of the file is dropped; if that may have been its event, photos wait. `anew`: all is dropped.
+    `note`: in place of the one in it.
     """
+    note = card_note(path) if note is None else note
     present, has_event = ({}, True) if anew else _present(path)
     merged = laid_over(present, settings)
     if not has_event:
         merged["eventpics"] = {"link_id": "", **merged.get("eventpics", {})}
-    text = _TOP + "\n".join([*_lines(merged), "", COMPLETE, ""])
+    notes = [note.line] if note != CardNote() else []
+    text = _TOP + "\n".join([*notes, *_lines(merged), "", COMPLETE, ""])
     if errors := Reading.of(text, path).errors:
         raise errors[0]
     return text
 
 
-def event(path: Path) -> EventPicsConfig:
-    """Event and album in force by the two files alone, these settings and the config file beside them."""
+def event(path: Path, *, anew: bool = False) -> EventPicsConfig:
+    """Event and album in force by the two files alone, these settings and the config file beside them.
+
+    `anew`: by the config file alone.
+    """
     try:
         lower = tomli.loads(read_bytes(path.with_name(DEFAULT_PATH.name)).decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         lower = {}
-    table = laid_over(lower, _present(path)[0]).get("eventpics")
+    table = laid_over(lower, {} if anew else _present(path)[0]).get("eventpics")
     found = table if isinstance(table, dict) else {}
     return EventPicsConfig(link_id=str(found.get("link_id", "")), album_id=str(found.get("album_id", "")))
 

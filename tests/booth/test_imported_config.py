@@ -30,6 +30,7 @@ from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from tests.support.booth import Box
 from tests.support.deadline import until
+from tests.support.kept_box import KeptBox
 
 NAMES = ("eventpics.link_id", "eventpics.album_id")
 
@@ -129,7 +130,7 @@ def test_u01_a_mistake_on_the_card_is_shown_until_it_is_mended(box: Box) -> None
 @pytest.fixture
 def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Namespace]:
     """Imports this text on a box's card; the command line of its services."""
-    box = boot_import.Box("7F3K", tmp_path / "boot", tmp_path / "etc", tmp_path / "profiles")
+    box = KeptBox("7F3K", tmp_path / "boot", tmp_path / "etc", tmp_path / "profiles")
     for folder in (box.boot, box.etc, box.profiles):
         folder.mkdir()
     file = box.etc / "config.toml"

@@ -6,25 +6,32 @@ import contextlib
 import errno
 import os
 import pwd
+import re
 import shutil
 import stat
 import subprocess
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from piboothup import status
 from piboothup.cli import main
 from piboothup.commands import setup
-from piboothup.config import import_record, load_effective
-from piboothup.config.codes import WifiNetwork
-from piboothup.setup import boot_import, radio, root_settings_file, wifi_profiles
-from piboothup.setup.boot_import import ANSWER, Box, Imported
+from piboothup.config import Secret, import_record, load_effective
+from piboothup.config.codes import BoothCode, WifiNetwork, make
+from piboothup.setup import boot_import, code_import, radio, root_settings_file, wifi_profiles
+from piboothup.setup.boot_answer import ANSWER, Imported
+from piboothup.setup.boot_import import Box
+from piboothup.setup.errors import Refused
 from piboothup.setup.wifi_profiles import path_of, saved_password
+from piboothup.spool import durable
+from piboothup.spool.disk.file_system import Storage
 from piboothup.status import UploaderReport, WifiReport
 from tests.spool.crash.model import Disk, Killed, Recording, Tree, read_tree, states, write_tree
+from tests.support.kept_box import KeptBox
 from tests.support.mounts import MountNamespace, disk, mounts
 from tests.support.users import IS_ROOT
 
@@ -54,7 +61,7 @@ class Card:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.box = Box("7F3K", root / "boot", root / "etc", root / "profiles")
+        self.box = KeptBox("7F3K", root / "boot", root / "etc", root / "profiles")
         self.file = self.box.boot / "piboothup.toml"
         self.settings = self.box.etc / "settings.toml"
         self.profile = path_of("Barn", self.box.profiles)
@@ -142,7 +149,7 @@ def test_u03_a_changed_file_replaces_what_it_names(card: Card) -> None:
 
 def test_u04_a_cloned_or_moved_card_is_imported_anew(card: Card) -> None:
     card.imported()
-    card.box = Box("AAAA", card.box.boot, card.box.etc, card.box.profiles)
+    card.box = KeptBox("AAAA", card.box.boot, card.box.etc, card.box.profiles)
     done = card.run()
     assert done is not None
     assert (done.mistakes, done.file.has_saved_key) == ([], True)
@@ -349,12 +356,12 @@ def test_u04_a_clone_keeps_no_setting_of_the_box_before(card: Card) -> None:
     text = 'name = "All"\n[[box]]\nid = "7F3K"\nname = "Mine"\n[box.eventpics]\nlink_id = "mine1234"\n'
     card.imported(text)
     assert event_of(card) == "mine1234"
-    card.box = Box("AAAA", card.box.boot, card.box.etc, card.box.profiles)
+    card.box = KeptBox("AAAA", card.box.boot, card.box.etc, card.box.profiles)
     assert card.run() is not None
     assert event_of(card) == ""
     assert "Mine" not in card.settings.read_text()
     card.imported(FORMER)
-    card.box = Box("BBBB", card.box.boot, card.box.etc, card.box.profiles)
+    card.box = KeptBox("BBBB", card.box.boot, card.box.etc, card.box.profiles)
     assert card.run() is not None
     assert event_of(card) == "former12"  # of every box
 
@@ -405,7 +412,7 @@ def test_u10_a_box_without_a_country_says_so(card: Card) -> None:
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root may give a file away")
 def test_u02_the_key_belongs_to_the_uploader(card: Card) -> None:
-    card.box = Box("7F3K", card.box.boot, card.box.etc, card.box.profiles, key_owner=(4711, 4712))
+    card.box = KeptBox("7F3K", card.box.boot, card.box.etc, card.box.profiles, key_owner=(4711, 4712))
     card.imported()
     found = card.box.key_file.stat()
     assert (found.st_uid, found.st_gid, mode_of(card.box.key_file)) == (4711, 4712, 0o400)
@@ -688,9 +695,14 @@ def test_u02_a_disk_that_fails_at_any_step_loses_no_secret(
         tree = read_tree(card.root)
         assert places(tree, KEY) - {path for path, _ in tree if is_draft(path)}, number
         card.run()
-        assert read_tree(card.root) == after, number
+        assert without_note(read_tree(card.root)) == without_note(after), number
         number += 1
     assert number > 20
+
+
+def without_note(tree: Tree) -> list[tuple[str, bytes | None]]:
+    """The tree without the hashes of the file that was read: the second time some of its secrets are gone."""
+    return [(path, content and re.sub(rb"# Card file .* read", b"", content)) for path, content in tree]
 
 
 def _strike_once(card: Card, number: int, failure: int | None) -> bool:
@@ -709,3 +721,98 @@ def _strike_once(card: Card, number: int, failure: int | None) -> bool:
         with contextlib.suppress(OSError, Killed):
             card.run()
     return calls > number
+
+
+# -- a later word ---------------------------------------------------------------------------------------------------
+
+
+def say_by_code(card: Card, link_id: str, key: str = "") -> None:
+    code = BoothCode(Secret(key) if key else None, link_id=link_id)
+    code_import.take({"code": make(code).reveal()}, card.box, radio.Radio())
+
+
+def refuse_writes(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    replace = durable.replace
+
+    def refusing(path: Path, content: bytes, *given: Any, **named: Any) -> None:
+        if path.parent == folder:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        replace(path, content, *given, **named)
+
+    monkeypatch.setattr(durable, "replace", refusing)
+
+
+@pytest.mark.parametrize("lost", ["boot is read-only", "no profiles", "record", "record damaged", "another box"])
+def test_u03_a_card_s_file_counts_once_against_a_later_code(
+    card: Card, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """Whatever of the import can't be done, or is lost: its event and key are the former guests' by then."""
+    if lost == "boot is read-only":
+        refuse_writes(monkeypatch, card.box.boot)
+    elif lost == "no profiles":
+        shutil.rmtree(card.box.profiles)
+    card.imported()
+    say_by_code(card, "tonight1", "canary-key-newer")
+    if lost == "record":
+        (card.box.etc / import_record.FILE).unlink()
+    elif lost == "record damaged":
+        (card.box.etc / import_record.FILE).write_bytes(b"[")
+    elif lost == "another box":
+        card.box = KeptBox("AAAA", card.box.boot, card.box.etc, card.box.profiles)
+    for _ in range(2):
+        card.run()
+        assert event_of(card) == "tonight1"
+        assert card.box.key_file.read_text() == "canary-key-newer\n"
+
+
+def test_u03_a_step_that_failed_is_done_again_alone(card: Card) -> None:
+    shutil.rmtree(card.box.profiles)
+    card.imported()
+    assert "Wi-Fi 'Barn' can't be written" in card.answer
+    assert PASSWORD in card.file.read_text(encoding="utf-8")
+    say_by_code(card, "tonight1")
+    card.box.profiles.mkdir()
+    assert card.run() is not None
+    assert card.file.read_text(encoding="utf-8") == MASKED
+    assert saved_password("Barn", card.box.profiles) == Secret(PASSWORD)
+    assert event_of(card) == "tonight1"
+    assert card.run() is None
+
+
+@pytest.mark.parametrize("own", ["", 'country = "DE"\n', '[[box.wifi]]\nssid = "Barn"\npassword = "canary words"\n'])
+@pytest.mark.parametrize("box", ["7F3M", "9999"])
+def test_u04_a_clone_without_an_event_has_not_the_first_box_s(card: Card, own: str, box: str) -> None:
+    card.imported(f'[[box]]\nid = "7F3K"\n[box.eventpics]\nlink_id = "partyaaa"\n[[box]]\nid = "7F3M"\n{own}')
+    assert event_of(card) == "partyaaa"
+    card.box = KeptBox(box, card.box.boot, card.box.etc, card.box.profiles)
+    card.run()
+    assert event_of(card) == ""
+
+
+@pytest.mark.parametrize("text", ["", 'language = "de"\n'])
+def test_u04_settings_of_another_box_s_table_go_with_its_file(card: Card, text: str) -> None:
+    card.imported('[[box]]\nid = "7F3K"\n[box.eventpics]\nlink_id = "partyaaa"\n')
+    card.box = KeptBox("7F3M", card.box.boot, card.box.etc, card.box.profiles)
+    if text:
+        card.file.write_text(text)
+    else:
+        card.file.unlink()
+    card.run()
+    assert event_of(card) == ""
+
+
+@pytest.mark.parametrize("folder", ["etc", "profiles"])
+def test_f09_secrets_stay_on_the_card_of_a_system_in_memory(
+    card: Card, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """An overlay over the system: what the import wrote is gone at power-off, and the card would have it no more."""
+    memory = card.box.etc if folder == "etc" else card.box.profiles
+    kind = {memory: Storage.MEMORY}
+    monkeypatch.setattr(boot_import, "look", lambda path: kind.get(path, Storage.DISK))
+    monkeypatch.setattr(KeptBox, "forgets", Box.forgets)
+    card.imported()
+    assert all(secret in card.file.read_text(encoding="utf-8") for secret in (KEY, PASSWORD))
+    assert "keeps nothing at power-off" in card.answer
+    assert event_of(card) == "abcd1234"
+    with pytest.raises(Refused, match="keeps nothing at power-off"):
+        say_by_code(card, "tonight1")

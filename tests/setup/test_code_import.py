@@ -29,6 +29,7 @@ from piboothup.spool import durable
 from tests.spool.crash.model import Disk, Killed, Recording, Tree, read_tree, states, write_tree
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
+from tests.support.kept_box import KeptBox
 
 KEY, PASSWORD = "canary-key-0123456789", "canary-password"
 BARN = WifiNetwork("Barn", Secret(PASSWORD), Security.WPA)
@@ -37,7 +38,7 @@ WHOLE = BoothCode(Secret(KEY), "efgh5678", "a2", BARN, "Booth 7", "DE", "de", "E
 
 def box_in(folder: Path) -> Box:
     """The box whose folders are these."""
-    return Box("7F3K", folder / "boot", folder / "etc", folder / "profiles", folder / "trials")
+    return KeptBox("7F3K", folder / "boot", folder / "etc", folder / "profiles", folder / "trials")
 
 
 class Root(Radio):

@@ -9,16 +9,16 @@ import pytest
 
 from piboothup import status
 from piboothup.setup import boot_import
-from piboothup.setup.boot_import import Box
 from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.listing import SENT
 from tests.support.commands import box_command, environment
+from tests.support.kept_box import KeptBox
 from tests.support.uploader import Desk
 
 
 @pytest.mark.process
 def test_u03_a_key_on_the_card_sends_what_waits_at_once(desk: Desk, tmp_path: Path) -> None:
-    box = Box("7F3K", tmp_path / "boot", tmp_path / "etc", tmp_path / "profiles")
+    box = KeptBox("7F3K", tmp_path / "boot", tmp_path / "etc", tmp_path / "profiles")
     for folder in (box.boot, box.etc, box.profiles):
         folder.mkdir()
     config = box.etc / "config.toml"

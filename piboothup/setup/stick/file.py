@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from piboothup.root_requests import StickResult
-from piboothup.setup import boot_file, boot_import
-from piboothup.setup.boot_import import ANSWER, Box, Imported
+from piboothup.setup import boot_answer, boot_file, boot_import
+from piboothup.setup.boot_answer import ANSWER, Imported
+from piboothup.setup.boot_import import Box
 from piboothup.setup.boot_text import names_in
 from piboothup.setup.stick.mounting import Unreadable, mounted
 from piboothup.spool import durable
@@ -49,7 +50,7 @@ def take(
     now = tuple(situation())
     has_answer = _answer(box, done, disk, point, now)
     if not has_answer:
-        boot_import.answer(box, done, now)
+        boot_answer.answer(box.boot, box.id, done, now)
     if not done.mistakes:
         return StickResult.TAKEN
     return StickResult.MISTAKES if has_answer else StickResult.MISTAKES_ON_CARD
@@ -71,11 +72,11 @@ def _answer(box: Box, done: Imported, disk: Path, point: Path, now: tuple[str, .
     """Write the answer on the stick, in place of the old one; whether it has it."""
     try:
         with mounted(disk, point, writable=True):
-            if boot_import.answer(box, done, now, point):
+            if boot_answer.answer(point, box.id, done, now):
                 return True
             with contextlib.suppress(OSError):  # there may be room then; what was answered before no longer holds
                 durable.remove(point / ANSWER)
-            return boot_import.answer(box, done, now, point)
+            return boot_answer.answer(point, box.id, done, now)
     except OSError as error:
         log.error("stick not written reason=%s", error.strerror or error)
         return False

@@ -35,7 +35,7 @@ from piboothup.config.codes import BoothCode, GuestLink, OtherCode, Security, Wi
 from piboothup.config.import_record import ImportWatch
 from piboothup.root_requests import REQUESTS, WifiResult
 from piboothup.runtime import HintSocket
-from piboothup.setup import boot_import, code_import, request_reader, root_settings_file, wifi_profiles
+from piboothup.setup import code_import, request_reader, root_settings_file, wifi_profiles
 from piboothup.setup.radio import Radio
 from piboothup.setup.request_reader import Verb
 from piboothup.spool import choices, contexts
@@ -46,6 +46,7 @@ from piboothup.status import BoothState
 from tests.support.booth import Box
 from tests.support.deadline import PATIENCE_S
 from tests.support.held_code import Held, frame
+from tests.support.kept_box import KeptBox
 from tests.support.photos import jpeg, open_spool, take
 from tests.support.users import ROOT, make_runtime
 
@@ -64,7 +65,7 @@ class Root(Radio):
         os.chown(box.runtime / REQUESTS, ROOT, -1)  # the booth of these tests is of this user
         for name in ("boot", "etc", "profiles"):
             (folder / name).mkdir()
-        self.box = boot_import.Box("7F3K", folder / "boot", folder / "etc", folder / "profiles", folder / "trials")
+        self.box = KeptBox("7F3K", folder / "boot", folder / "etc", folder / "profiles", folder / "trials")
         self.result = WifiResult.JOINED
         self.joined: list[UUID] = []
         self.on_join: Callable[[], None] = lambda: None

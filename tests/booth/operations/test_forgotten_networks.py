@@ -16,9 +16,10 @@ from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.config import CaptureConfig
 from piboothup.config.codes import WifiNetwork
 from piboothup.root_requests import REQUESTS
-from piboothup.setup import boot_import, code_import, request_reader, wifi_profiles
+from piboothup.setup import code_import, request_reader, wifi_profiles
 from piboothup.setup.radio import Radio
 from tests.support.booth import Box
+from tests.support.kept_box import KeptBox
 from tests.support.photos import jpeg, open_spool, take
 from tests.support.users import ROOT, make_runtime
 
@@ -52,7 +53,7 @@ class Networks:
         os.chown(box.runtime / REQUESTS, ROOT, -1)  # the booth of these tests is of this user
         self.profiles = folder
         self.asked: list[str] = []
-        self._root_box = boot_import.Box("7F3K", folder, profiles=folder)
+        self._root_box = KeptBox("7F3K", folder, profiles=folder)
         self._box = box
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="root's helper")

@@ -21,7 +21,7 @@ from piboothup.commands.support_bundle import read_status
 from piboothup.config import EventPicsConfig
 from piboothup.config.import_record import ImportWatch
 from piboothup.setup import boot_import, radio, wifi_profiles
-from piboothup.setup.boot_import import ANSWER
+from piboothup.setup.boot_answer import ANSWER
 from piboothup.setup.errors import Refused
 from tests.booth.operations.test_code_reading import (
     KEY,
@@ -38,6 +38,7 @@ from tests.booth.operations.test_code_reading import (
 from tests.care.bundle.test_parts import entry, parts
 from tests.care.raspberry import Raspberry
 from tests.support.booth import Box
+from tests.support.kept_box import KeptBox
 
 __all__ = ["box", "root"]
 
@@ -76,7 +77,7 @@ def test_c03_no_secret_of_a_set_up_is_told_to_anybody(
     boot, etc = pi.path("/boot/firmware"), pi.path("/etc/piboothup")
     profiles = pi.path(str(wifi_profiles.FOLDER))
     profiles.mkdir(parents=True, exist_ok=True)
-    root.box = boot_import.Box("7F3K", boot, etc, profiles, pi.path("/run/trials"))
+    root.box = KeptBox("7F3K", boot, etc, profiles, pi.path("/run/trials"))
     root.box.trials.mkdir(parents=True)
     root.box.key_file.unlink(missing_ok=True)
     root._watch = ImportWatch(etc)

@@ -32,13 +32,14 @@ from piboothup.clock import SystemClock
 from piboothup.records import replace
 from piboothup.root_requests import REQUESTS, WifiResult
 from piboothup.runtime import send_hint
-from piboothup.setup import boot_import, code_import, request_reader
+from piboothup.setup import code_import, request_reader
 from piboothup.setup.radio import Radio
 from piboothup.simulator import appliance
 from piboothup.spool.names import box_id, hardware_serial
 from piboothup.status import BoothReport, BoothState
 from tests.support.commands import box_command, environment
 from tests.support.deadline import PATIENCE_S
+from tests.support.kept_box import KeptBox
 from tests.support.users import ROOT, make_runtime
 
 MENU = BoothState.MENU
@@ -96,7 +97,7 @@ class Box:
             made.mkdir()
         make_runtime(self.runtime)
         os.chown(self.runtime / REQUESTS, ROOT, -1)  # the booth of this test is of this user
-        self.root = boot_import.Box(box_id(hardware_serial()), boot, etc, profiles, trials)
+        self.root = KeptBox(box_id(hardware_serial()), boot, etc, profiles, trials)
         self.config = self.root.etc / "config.toml"
         self.config.write_text(_CONFIG.format(api_url=api_url, lens=self._lens, spool=self.spool))
         self.radio = PlayedRadio()

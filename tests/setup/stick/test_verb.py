@@ -13,7 +13,7 @@ from piboothup.cli import main
 from piboothup.commands import setup
 from piboothup.root_requests import Answer, Outcome, Request, StickResult
 from piboothup.setup import power, request_reader
-from piboothup.setup.boot_import import ANSWER
+from piboothup.setup.boot_answer import ANSWER
 from piboothup.setup.errors import Refused
 from piboothup.setup.stick import verb
 from tests.setup.stick.test_file import holding
