@@ -88,7 +88,7 @@ REPORTED: dict[Check, tuple[str, ...]] = {
         *("paused", "uploader_stopped"),
     ),
     Check.KEY: ("no_key", "key_refused"),
-    Check.EVENT: ("no_event", "event_gone", "event_refused"),
+    Check.EVENT: ("no_event", "event_gone", "event_refused", "stray_photos"),
 }
 """Problems that the services report, by the check that they belong to; the gravest first."""
 

@@ -16,7 +16,7 @@ from piboothup.care.deadline import in_time
 from piboothup.care.facts import Facts, Finding
 from piboothup.records import dataclass
 from piboothup.runtime import SYSTEM_DIRECTORY
-from piboothup.setup import request_reader
+from piboothup.setup import request_reader, wifi_profiles
 from piboothup.spool import durable
 from piboothup.spool.admin import lost_found, users
 
@@ -26,15 +26,14 @@ _REBOOT = "It counts from the box's next start on."
 _FILES: tuple[tuple[Callable[[Facts], Finding], str, str, str, str], ...] = (
     (
         *(wifi.radio, "wifi_mask", "have the Wi-Fi's driver leave out WPA3"),
-        *("/etc/modprobe.d/zz-piboothup.conf", f"options brcmfmac feature_disable={wifi.NO_WPA3:#x}\n"),
+        *wifi_profiles.CHIP_FILE,
     ),
     (
         *(system.first_boot, "network_rewritten", "have cloud-init leave the networks alone"),
-        *("/etc/cloud/cloud.cfg.d/99-piboothup.cfg", "network: {config: disabled}\n"),
+        *wifi_profiles.CLOUD_FILE,
     ),
 )
 """Files that mend a problem: the check and its code, what is done, path and text."""
-_MADE = "# Made by `piboothup doctor --fix`; another Pi may not need it.\n"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def repairs(facts: Facts) -> Iterator[Repair]:
         yield Repair("give our folders and the key's file their owners and modes (systemd-tmpfiles)", tool)
     for check, code, name, path, text in _FILES:
         if _is(check(facts), code):
-            yield Repair(f"{name} ({path})", partial(_write, facts.path(path), text), _REBOOT)
+            yield Repair(f"{name} (/{path})", partial(_write, facts.path(path), text), _REBOOT)
     stale = install.stale_requests(facts)
     if stale:
         yield Repair(f"remove requests that nobody took ({', '.join(stale)})", partial(_refuse_requests, facts))
@@ -82,7 +81,7 @@ def _run(facts: Facts, tool: str, *options: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    durable.replace(path, (_MADE + text).encode(), mode=0o644)
+    durable.replace(path, (wifi_profiles.MADE + text).encode(), mode=0o644)
     durable.sync_directory(path.parent)
 
 

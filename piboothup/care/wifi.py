@@ -9,13 +9,10 @@ import re
 from collections.abc import Iterator
 
 from piboothup.care.facts import NOT_HERE, Facts, Finding, found, skipped
+from piboothup.setup.wifi_profiles import NO_WPA3, OLD_CHIP
 from piboothup.uploader import wifi as kernel
 
 _NO_COUNTRY = ("", "00")
-_OLD_CHIP = "0xa9a6"
-"""SDIO number of BCM43430 and BCM43436 (Zero W, Zero 2 W, 3 Model B): 2.4 GHz alone, and no WPA3."""
-NO_WPA3 = 0x2282000
-"""Features that the driver must not offer on that chip: without SAE_EXT, 1 << 25, networks of WPA2 and WPA3 fail."""
 _MASK = re.compile(r"^\s*options\s+brcmfmac\s[^#\n]*?\bfeature_disable=(0[xX][0-9a-fA-F]+|\d+)", re.MULTILINE)
 _PROFILES = "/NetworkManager/system-connections/*.nmconnection"
 _HASH = re.compile(r"^psk=[0-9a-fA-F]{64}$", re.MULTILINE)
@@ -81,7 +78,7 @@ def _reasons(profiles: list[str], is_old_chip: bool) -> Iterator[str]:
 
 def is_old_chip(facts: Facts) -> bool:
     """Whether the radio is that of a Zero."""
-    return _OLD_CHIP in (text.strip() for text in facts.texts("/sys/class/net/*/device/device"))
+    return OLD_CHIP in (text.strip() for text in facts.texts("/sys/class/net/*/device/device"))
 
 
 def driver_mask(facts: Facts) -> int:

@@ -79,7 +79,11 @@ class Radio:
         self._until_ns = None if limit_s is None else self._clock.boottime_ns() + int(limit_s * 1e9)
 
     def put_in_force(self, country: str) -> None:
-        """Set the country, have NetworkManager read the profiles, and switch the radio on."""
+        """Set the country, have NetworkManager read the profiles and keep them, and switch the radio on."""
+        try:
+            wifi_profiles.protect()
+        except OSError as error:
+            log.error("networks not protected reason=%s", error.strerror)
         if country:
             self._run([_IW, "reg", "set", country])
         self.reload()

@@ -33,6 +33,26 @@ _WITH_PASSWORD: Final = {Security.WPA: "wpa-psk", Security.SAE: "sae"}
 """`wpa-psk` is WPA2 and WPA3 alike, as the network offers."""
 
 
+CLOUD_FILE: Final = ("etc/cloud/cloud.cfg.d/99-piboothup.cfg", "network: {config: disabled}\n")
+"""File, and its text, with which cloud-init's network stage deletes no profile at the next start."""
+NO_WPA3: Final = 0x2282000
+"""Features that the driver must not offer on `OLD_CHIP`: without SAE_EXT, 1 << 25, networks of WPA2 and WPA3 fail."""
+OLD_CHIP: Final = "0xa9a6"
+"""SDIO number of BCM43430 and BCM43436 (Zero W, Zero 2 W, 3 Model B): 2.4 GHz alone, and no WPA3."""
+CHIP_FILE: Final = ("etc/modprobe.d/zz-piboothup.conf", f"options brcmfmac feature_disable={NO_WPA3:#x}\n")
+"""File, and its text, with which the driver of that chip leaves WPA3 out."""
+MADE: Final = "# Made by piboothup; another Pi may not need it.\n"
+
+
+def protect(root: Path = Path("/")) -> None:
+    """Have the system keep profiles, and its driver join their networks, from the next start on. Raises OSError."""
+    wanted = [CLOUD_FILE] if (root / CLOUD_FILE[0]).parent.is_dir() else []
+    chips = (path.read_text("utf-8").strip() for path in root.glob("sys/class/net/*/device/device"))
+    wanted += [CHIP_FILE] if OLD_CHIP in chips else []
+    for name, text in wanted:
+        durable.update(root / name, (MADE + text).encode(), mode=0o644)
+
+
 def uuid_of(ssid: str) -> uuid.UUID:
     """UUID of our profile for a network."""
     return uuid.uuid5(_OURS, ssid)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from piboothup.config import Secret
 from piboothup.config.codes import CodeError, Security, WifiNetwork
 from piboothup.records import replace
+from piboothup.setup import wifi_profiles
 from piboothup.setup.wifi_profiles import keyfile, ours, path_of, saved_password, uuid_of, write
 
 PASSWORDS = [
@@ -198,3 +199,22 @@ def test_c11_network_manager_reads_wpa3_and_open_networks() -> None:
     assert (found["key_mgmt"], found["psk"]) == ("sae", "pin")
     found = as_network_manager_reads(keyfile(network("Barn", None)).reveal())
     assert (found["key_mgmt"], found["psk"]) == (None, None)
+
+
+@pytest.mark.parametrize("chip", [wifi_profiles.OLD_CHIP, "0xa9bf", ""])
+@pytest.mark.parametrize("has_cloud_init", [True, False])
+def test_u06_the_system_keeps_profiles_and_joins_them(tmp_path: Path, chip: str, has_cloud_init: bool) -> None:
+    """Else cloud-init deletes them at the next start, and a Zero 2 W joins no network of WPA2 and WPA3."""
+    cloud, driver = tmp_path / wifi_profiles.CLOUD_FILE[0], tmp_path / wifi_profiles.CHIP_FILE[0]
+    driver.parent.mkdir(parents=True)
+    if has_cloud_init:
+        cloud.parent.mkdir(parents=True)
+    if chip:
+        number = tmp_path / "sys/class/net/wlan0/device/device"
+        number.parent.mkdir(parents=True)
+        number.write_text(f"{chip}\n")
+    wifi_profiles.protect(tmp_path)
+    assert cloud.is_file() is has_cloud_init
+    assert driver.is_file() is (chip == wifi_profiles.OLD_CHIP)
+    if driver.is_file():
+        assert "feature_disable=0x2282000\n" in driver.read_text()
