@@ -270,10 +270,14 @@ def test_a08_a_helper_that_is_broken_is_not_started_for_ever() -> None:
     assert per_s / starts > 10  # a start of Python on a slow card, so that the limit is reached
 
 
+OF_NETWORKS = {f"-{wifi_profiles.FOLDER}", "-/etc/cloud", "-/etc/modprobe.d"}
+"""Where profiles are written, and what keeps them and has them joined (see `wifi_profiles.protect`)."""
+
+
 def test_a07_root_helper_has_no_more_than_its_work_needs() -> None:
     settings = unit("requests")["Service"]
     assert settings["CapabilityBoundingSet"] == "CAP_DAC_OVERRIDE CAP_CHOWN CAP_NET_ADMIN"
-    writable = {str(SYSTEM_DIRECTORY), str(DEFAULT_PATH.parent), f"-{setup.BOOT}", f"-{wifi_profiles.FOLDER}"}
+    writable = {str(SYSTEM_DIRECTORY), str(DEFAULT_PATH.parent), f"-{setup.BOOT}", *OF_NETWORKS}
     writable.add(f"-{wifi_profiles.TRIALS.parent}")  # NetworkManager may not have made the folder for profiles yet
     assert (settings["ProtectSystem"], set(settings["ReadWritePaths"].split())) == ("strict", writable)
     assert settings["RestrictAddressFamilies"] == "AF_UNIX AF_NETLINK"
@@ -292,7 +296,7 @@ def test_u02_the_card_is_read_by_root_with_little_more() -> None:
     settings = unit("setup")["Service"]
     assert command_parser().parse_args(settings["ExecStart"].split()[1:]).function == "setup.import_file"
     assert settings["CapabilityBoundingSet"] == "CAP_CHOWN CAP_NET_ADMIN"
-    writable = {str(DEFAULT_PATH.parent), str(setup.BOOT), f"-{wifi_profiles.FOLDER}"}
+    writable = {str(DEFAULT_PATH.parent), str(setup.BOOT), *OF_NETWORKS}
     assert (settings["ProtectSystem"], set(settings["ReadWritePaths"].split())) == ("strict", writable)
     assert settings["RestrictAddressFamilies"] == "AF_UNIX AF_NETLINK"
     assert (settings["CPUSchedulingPolicy"], settings["IOSchedulingClass"]) == ("idle", "idle")
@@ -307,7 +311,7 @@ def test_u03_a_stick_is_mounted_by_a_unit_with_little_more() -> None:
         "closed",
         "block-sd rw",
     )
-    writable = {str(DEFAULT_PATH.parent), f"-{setup.BOOT}", f"-{wifi_profiles.FOLDER}"}
+    writable = {str(DEFAULT_PATH.parent), f"-{setup.BOOT}", *OF_NETWORKS}
     assert (settings["ProtectSystem"], set(settings["ReadWritePaths"].split())) == ("strict", writable)
     assert settings["RestrictAddressFamilies"] == "AF_UNIX AF_NETLINK"
     assert f"/run/{settings['RuntimeDirectory']}" == str(verb.RUNTIME)
