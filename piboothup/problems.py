@@ -140,7 +140,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "choices_damaged": (
         "What was chosen at the box can't be read.",
-        "Choose the event again in the menu, or delete choices.toml in the spool. Photos are kept.",
+        "Choose the event again in the menu, or name it by a code or on the card. Photos are kept.",
     ),
     # network and server
     "no_network": ("There is no network.", "Photos are kept and sent later."),

@@ -251,7 +251,7 @@ class StorageMonitor:
         return found
 
     def _keep_good_config(self) -> None:
-        """Store the config as the last good one; forget choices made under another. A failure stops no photos."""
+        """Store the config as the last good one; drop choices that it has ended. A failure stops no photos."""
         if self._config_names is None:
             return
         path = self._spool.directory / GOOD_FILE
@@ -265,11 +265,12 @@ class StorageMonitor:
             log.error("config not kept missing=%s reason=cut off", lost)
             return
         try:
-            changed = kept.exists and choices.fingerprint(kept.config) != choices.fingerprint(self._good_config)
-            choices.forget_others(self._spool.directory, self._good_config, config_changed=changed)
+            choices.settle(self._spool.directory, self._good_config, kept.config if kept.exists else None)
         except OSError as error:
-            log.error("choices not forgotten reason=%s", error.strerror or error)
-        if is_own and kept.box == self._spool.box:
+            log.error("choices not settled reason=%s", error.strerror or error)
+            if choices.stamp(self._spool.directory) is None:  # the copy would tell that they were lost
+                return
+        if is_own and kept.is_beside_choices and kept.box == self._spool.box:
             return
         try:
             text = good_copy.to_toml_text(self._good_config, self._config_names, self._spool.box)

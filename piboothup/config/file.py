@@ -19,6 +19,8 @@ from piboothup.records import dataclass
 from piboothup.text import path_to_text, read_bytes, text_to_path
 
 DEFAULT_PATH = Path("/etc/piboothup/config.toml")
+_UNKNOWN = "unknown"
+"""Revision of an event that can't be known."""
 
 
 def find(given: str | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -119,7 +121,9 @@ def _fall_back(copy: good_copy.GoodCopy, directory: Path, text: str) -> Config:
 
 
 def _without_event(config: Config) -> Config:
-    return records.replace(config, eventpics=records.replace(config.eventpics, link_id="", album_id=""))
+    """The config when its event can't be known; what was chosen over the former may be older than what it says."""
+    event = records.replace(config.eventpics, link_id="", album_id="", revision=_UNKNOWN)
+    return records.replace(config, eventpics=event)
 
 
 def _read(path: Path) -> Reading:

@@ -1,7 +1,8 @@
 """Copy of the last good config, kept in the spool in case the config file becomes unusable: `config.good.toml`.
 
 It holds no key. After the settings it lists the names of those in the file, in the file's order: a file that lacks
-the last of them, or the event, may have been truncated by a power cut, even if it was edited above the cut too.
+the last of them, or the event, may have been truncated by a power cut, even if it was edited above the cut too. The
+copy's own last line is `COMPLETE`: one that was truncated counts for nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from piboothup import records
 from piboothup.config.reading import COMPLETE, Reading, parse
 from piboothup.config.secret import Secret
-from piboothup.config.settings import Config, EventPicsConfig
+from piboothup.config.settings import Config, ConfigError, EventPicsConfig
 from piboothup.records import dataclass, field
 from piboothup.text import read_bytes
 
@@ -31,6 +32,8 @@ OF_ROOT = f"{ROOT_FILE}:"
 """Beginning of the names of root's settings among those of the config file."""
 PRESENT = f"{OF_ROOT}{COMPLETE}"
 """Stands among the names when root's settings were read whole."""
+_BESIDE_CHOICES = f"# Written after choices.toml; ends with `{COMPLETE}`"
+"""First line. Copies of older programs have neither it nor the end, and there may be no choices beside them."""
 _BOX = "# Box: "
 _NAMES = "# Settings in the file: "
 _ROOT_NAMES = f"# Settings in {ROOT_FILE}: "
@@ -57,6 +60,8 @@ class GoodCopy:
     exists: bool = False
     box: str = ""
     """Id of the box that wrote it; "" when unknown."""
+    is_beside_choices: bool = False
+    """Whether there was a file of choices beside it when it was written."""
 
 
 def read(directory: Path, box: str = "") -> GoodCopy:
@@ -72,8 +77,12 @@ def read(directory: Path, box: str = "") -> GoodCopy:
 def _parsed(text: str, path: Path) -> GoodCopy:
     """Raises ConfigError."""
     reading, writer = Reading.of(text, path), _noted(text, _BOX)
+    is_beside_choices = text.startswith(_BESIDE_CHOICES)
+    if is_beside_choices and not reading.is_complete:
+        raise ConfigError(path, None, "It is cut off.", "")
     names = (*_noted(text, _NAMES).split(), *(f"{OF_ROOT}{name}" for name in _noted(text, _ROOT_NAMES).split()))
-    return GoodCopy(reading.merged_with(Config())[0], names, exists=bool(reading.names), box=writer)
+    config = reading.merged_with(Config())[0]
+    return GoodCopy(config, names, bool(reading.names), writer, is_beside_choices)
 
 
 def _noted(text: str, what: str) -> str:
@@ -105,7 +114,7 @@ def to_toml_text(config: Config, names: Sequence[str] = (), box: str = "") -> st
     own = [name for name in plain(names) if not name.startswith(OF_ROOT)]
     of_root = [name.removeprefix(OF_ROOT) for name in plain(names) if name.startswith(OF_ROOT)]
     notes += [f"{note}{' '.join(listed)}" for note, listed in ((_NAMES, own), (_ROOT_NAMES, of_root)) if listed]
-    return "\n".join([text, *notes, ""]) if notes else text
+    return "\n".join([_BESIDE_CHOICES, text, *notes, COMPLETE, ""])
 
 
 def without_key(config: Config) -> Config:
@@ -115,7 +124,7 @@ def without_key(config: Config) -> Config:
 
 def without_event(kept: GoodCopy) -> str:
     """Text of `config.good.toml` without the event, for a wipe. Raises ValueError as `to_toml_text`."""
-    event = records.replace(kept.config.eventpics, link_id="", album_id="")
+    event = records.replace(kept.config.eventpics, link_id="", album_id="", revision="")
     names = [
         name for name in kept.names if not name.startswith("eventpics.")
     ]  # root's still tell whose the event was

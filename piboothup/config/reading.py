@@ -24,6 +24,12 @@ REPLACES = {"link_id": "album_id", "api_key": "api_key_file", "api_key_file": "a
 """Keys whose value makes another key's lower value void: no new event with an old album."""
 
 
+def replaces(key: str, value: Any, under: Any) -> bool:
+    """Whether this value of a key in `REPLACES` makes the other void; the event that is there in `under` does not."""
+    there = under.get(key) if isinstance(under, dict) else getattr(under, key)
+    return key != "link_id" or value != there
+
+
 def parse(text: str, path: Path) -> tuple[Config, list[str]]:
     """Parse the config in `text`; `path` is for the messages. Raises ConfigError."""
     reading = Reading.of(text, path)
@@ -101,9 +107,11 @@ class Reading:
                 values[table] = value
                 continue
             keys = {name.partition(".")[2] for name in self.names if name.startswith(f"{table}.")}
-            keys |= {REPLACES[key] for key in keys & set(REPLACES)}
+            under = values.get(table, getattr(base, table))
+            keys |= {REPLACES[key] for key in keys & set(REPLACES) if replaces(key, getattr(value, key), under)}
+            keys |= {"revision"} if "link_id" in keys else set()
             own = {key: getattr(value, key) for key in keys}
-            values[table] = records.replace(values.get(table, getattr(base, table)), **own)
+            values[table] = records.replace(under, **own)
         return values
 
     def _pin_errors(self, config: Config) -> Iterator[ConfigError]:

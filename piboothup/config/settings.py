@@ -39,6 +39,8 @@ class EventPicsConfig:
     """Id of the event."""
     album_id: str = checks.setting("", checks.identifier)
     """Id of the album in the event; optional."""
+    revision: str = checks.text("", 40)
+    """Changes when root's helper is told an event, even the same again: what was chosen before has ended then."""
     api_url: str = checks.setting(checks.EVENTPICS, checks.api_url)
     """Address of the API; plain http is accepted for loopback only."""
     album_url: str = checks.setting("https://app.eventpics.net/{link_id}", checks.album_url)

@@ -40,7 +40,7 @@ WORDS = "words"
 """Step of an import that takes key and settings. Each network is a step, by its number, and there are two more."""
 _COUNTRY, _CARD = "country", "card"
 _KEY_MODE = 0o400
-_DRAFT = re.compile(r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml|imported\.json|pending-code)\.\d+")
+_DRAFT = re.compile(r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml(\.last)?|imported\.json|pending-code)\.\d+")
 
 
 @dataclass(frozen=True)

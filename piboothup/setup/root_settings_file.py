@@ -2,11 +2,16 @@
 
 A note among them says which file of the card they have the words of, written with them in one piece: a file that was
 taken is not taken again over a later code, whatever became of the record of imports.
+
+Who names an event has the last word, even if it is the same one again: the event's revision changes, which ends what
+was chosen in the menu before. A copy tells that there were settings, in case the file is lost.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +19,7 @@ from typing import Any
 import tomli
 
 from piboothup.config import DEFAULT_PATH, EventPicsConfig, toml_value
-from piboothup.config.reading import COMPLETE, REPLACES, Reading
+from piboothup.config.reading import COMPLETE, REPLACES, Reading, replaces
 from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.text import read_bytes
@@ -48,11 +53,14 @@ class CardNote:
 
 def card_note(path: Path) -> CardNote:
     """The note in root's settings; an empty one where none can be read."""
-    try:
-        found = _NOTE.search(read_bytes(path).decode("utf-8", "replace"))
-    except OSError:
-        return CardNote()
-    return CardNote(tuple(found[1].split()), found[2], bool(found[3])) if found else CardNote()
+    for each in (path, _copy_of(path)):
+        try:
+            found = _NOTE.search(read_bytes(each).decode("utf-8", "replace"))
+        except OSError:
+            continue
+        if found:
+            return CardNote(tuple(found[1].split()), found[2], bool(found[3]))
+    return CardNote()
 
 
 def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +69,7 @@ def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, A
     for name, value in upper.items():
         under = merged.get(name)
         if isinstance(value, dict) and isinstance(under, dict):
-            void = {REPLACES[key] for key in value if key in REPLACES}
+            void = {other for key, other in REPLACES.items() if key in value and replaces(key, value[key], under)}
             merged[name] = {**{key: other for key, other in under.items() if key not in void}, **value}
         else:
             merged[name] = value
@@ -70,7 +78,9 @@ def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, A
 
 def update(path: Path, settings: Mapping[str, Any], *, anew: bool = False, note: CardNote | None = None) -> None:
     """Lay checked settings over those in the file, durably; see `updated`. Raises OSError, ConfigError."""
-    durable.update(path, updated(path, settings, anew=anew, note=note).encode(), mode=_MODE)
+    content = updated(path, settings, anew=anew, note=note).encode()
+    durable.update(path, content, mode=_MODE)
+    durable.update(_copy_of(path), content, mode=_MODE)  # last: a copy alone tells that the file was lost
 
 
 def updated(path: Path, settings: Mapping[str, Any], *, anew: bool = False, note: CardNote | None = None) -> str:
@@ -81,9 +91,11 @@ def updated(path: Path, settings: Mapping[str, Any], *, anew: bool = False, note
     """
     note = card_note(path) if note is None else note
     present, has_event = ({}, True) if anew else _present(path)
-    merged = laid_over(present, settings)
     if not has_event:
-        merged["eventpics"] = {"link_id": "", **merged.get("eventpics", {})}
+        settings = {**settings, "eventpics": {"link_id": "", **settings.get("eventpics", {})}}
+    merged = laid_over(present, settings)
+    if "link_id" in settings.get("eventpics", {}):
+        merged["eventpics"]["revision"] = secrets.token_hex(8)
     notes = [note.line] if note != CardNote() else []
     text = _TOP + "\n".join([*notes, *_lines(merged), "", COMPLETE, ""])
     if errors := Reading.of(text, path).errors:
@@ -105,17 +117,36 @@ def event(path: Path, *, anew: bool = False) -> EventPicsConfig:
     return EventPicsConfig(link_id=str(found.get("link_id", "")), album_id=str(found.get("album_id", "")))
 
 
+def _copy_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.last")
+
+
 def _present(path: Path) -> tuple[dict[str, Any], bool]:
-    """What can be used of the file, and whether its event is among that, or it had none."""
+    """What can be used of the file, and whether its event is among that, or it had none.
+
+    Of a file that is lost all but the event is in the copy: somebody may have given it another by hand since.
+    """
+    present, has_event = _read(path)
+    if present is not None:
+        return present, has_event
+    copied, _ = _read(_copy_of(path))
+    if copied is None:
+        return {}, has_event and not os.path.lexists(_copy_of(path))
+    event = {key: value for key, value in copied.pop("eventpics", {}).items() if key not in ("link_id", "album_id")}
+    return {**copied, "eventpics": event}, False
+
+
+def _read(path: Path) -> tuple[dict[str, Any] | None, bool]:
+    """What can be used of a file, None if nothing; and whether its event is among that, or there was none."""
     try:
         text = read_bytes(path).decode()
         reading = Reading.of(text, path)
     except FileNotFoundError:
-        return {}, True
+        return None, True
     except (OSError, ValueError):
-        return {}, False
+        return None, False
     if not reading.is_complete:
-        return {}, False
+        return None, False
     found = tomli.loads(text)
     usable = {name: found[name] for name in reading.values if name != "config_version"}
     return usable, "eventpics" in usable or "eventpics" not in found

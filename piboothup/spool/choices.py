@@ -1,9 +1,12 @@
-"""Settings chosen at the box: event, album, language, sound, pause. They override the config until it changes.
+"""Settings chosen at the box: event, album, language, sound, pause. Each holds until the config says something else.
 
-`choices.toml` has the form of a config file and a fingerprint of the config over which the choices were made. When
-the config's values change (a comment may), the choices are ignored. While the file can't be read no event is known:
-photos wait, rather than reach the album of the config, perhaps an earlier customer's. The booth writes the file; both
-services follow it without a restart.
+`choices.toml` has the form of a config file. Its table [over] has what the config said for each thing when it was
+chosen: when the config says something else *for that*, the choice has ended. For the event that is also when root's
+helper was told an event again, even the same (`EventPicsConfig.revision`).
+
+The booth writes the file at its first start, with `COMPLETE` as its last line. While it is damaged, or gone although
+the good copy tells that it was there, no event is known: photos wait, rather than reach the album of the config,
+perhaps former guests'. Both services follow the file without a restart.
 """
 
 from __future__ import annotations
@@ -11,10 +14,12 @@ from __future__ import annotations
 import functools
 import logging
 from pathlib import Path
+from typing import Any
 
 import tomli
 
-from piboothup.config import Config, ConfigError, Secret, parse, toml_value
+from piboothup.config import Config, EventPicsConfig, Secret, good_copy, parse, toml_value
+from piboothup.config.reading import COMPLETE
 from piboothup.records import dataclass, fields, is_dataclass, replace
 from piboothup.spool import durable
 from piboothup.spool.names import sha256
@@ -23,6 +28,8 @@ from piboothup.text import NotAFile, read_bytes
 log = logging.getLogger(__name__)
 
 FILE = "choices.toml"
+_ENDED_TOGETHER = "config"
+"""Key in the file of an older program, whose choices ended together: fingerprint of the whole config."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +60,97 @@ UNKNOWN = Choices(link_id="", album_id="")
 """Choices that can't be read: no event."""
 
 
-def read(directory: Path, config: Config) -> Choices:
-    """The choices made over this config; none when there is no file, or one of another config.
+class _Damaged(ValueError):
+    """The file of choices is no whole one."""
 
-    UNKNOWN when the file is damaged or can't be read now.
-    """
-    path = directory / FILE
+
+@dataclass(frozen=True)
+class Said:
+    """What a config says for each thing that can be chosen; event and album as hashes."""
+
+    event: str
+    """"" = whatever the next config says."""
+    album: str
+    language: str
+    paused: bool
+
+    @classmethod
+    def by(cls, config: Config) -> Said:
+        """What this config says."""
+        event = config.eventpics
+        named = sha256(f"{event.link_id}\n{event.revision}".encode()).hexdigest()[:16]
+        return cls(named, sha256(event.album_id.encode()).hexdigest()[:16], config.language, config.upload.paused)
+
+
+def standing(chosen: Choices, then: Said, config: Config) -> Choices:
+    """Those of the choices that hold over this config. `then`: what the config said when they were made."""
+    now = Said.by(config)
+    if not _event_stands(chosen, then, now, config.eventpics):
+        chosen = replace(chosen, link_id=None, album_id=None)
+    if then.language != now.language:
+        chosen = replace(chosen, language=None)
+    if then.paused != now.paused:
+        chosen = replace(chosen, paused=None)
+    return chosen
+
+
+def _event_stands(chosen: Choices, then: Said, now: Said, named: EventPicsConfig) -> bool:
+    """Whether nobody has named an event since it was chosen. The same one, without a new album, ends nothing."""
+    if chosen.link_id == named.link_id:
+        return named.album_id in ("", chosen.album_id) or then.album == now.album
+    return then.event in (now.event, "")
+
+
+def read(directory: Path, config: Config) -> Choices:
+    """The choices that hold over this config; UNKNOWN when the file is damaged, lost, or can't be read now."""
     try:
-        text = read_bytes(path).decode()
-        given = tomli.loads(text)
-        if given["config"] != fingerprint(config):
-            return Choices()
-        checked, _ = parse(text, path)
-    except (FileNotFoundError, NotAFile):
-        return Choices()
-    except (OSError, ValueError, KeyError, RecursionError, ConfigError) as error:
+        return _standing_in(directory, config)
+    except (OSError, _Damaged) as error:
         _log_unusable(repr(str(error)))
         return UNKNOWN
+
+
+def _standing_in(directory: Path, config: Config) -> Choices:
+    """Raises OSError, _Damaged."""
+    try:
+        chosen, then = _parsed(read_bytes(directory / FILE), directory / FILE)
+    except (FileNotFoundError, NotAFile) as error:
+        if good_copy.read(directory).is_beside_choices:
+            raise _Damaged(f"it is gone: {error}") from None
+        return Choices()
+    if isinstance(then, Said):
+        return standing(chosen, then, config)
+    for base in (config, good_copy.read(directory).config):
+        if then == fingerprint(base):
+            return standing(chosen, Said.by(base), config)
+    return Choices()
+
+
+def _parsed(content: bytes, path: Path) -> tuple[Choices, Said | str]:
+    """The choices, and what the config said then, or its fingerprint. Raises _Damaged."""
+    try:
+        text = content.decode()
+        given = tomli.loads(text)
+        checked, _ = parse(text, path)
+        then = given[_ENDED_TOGETHER] if _ENDED_TOGETHER in given else _said(given["over"])
+        if isinstance(then, Said) and text.rstrip().rpartition("\n")[2] != COMPLETE:
+            raise _Damaged("it is cut off")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _Damaged(str(error)) from None
     has_event = "link_id" in given.get("eventpics", {})
     sound = given.get("sound")
-    return Choices(
+    chosen = Choices(
         link_id=checked.eventpics.link_id if has_event else None,
         album_id=checked.eventpics.album_id if has_event else None,
         language=checked.language if "language" in given else None,
         paused=checked.upload.paused if "paused" in given.get("upload", {}) else None,
         sound=sound if isinstance(sound, bool) else None,
     )
+    return chosen, then
+
+
+def _said(given: dict[str, Any]) -> Said:
+    return Said(str(given["event"]), str(given["album"]), str(given["language"]), given["paused"] is True)
 
 
 @functools.lru_cache(maxsize=1)
@@ -89,15 +161,14 @@ def _log_unusable(reason: str) -> None:
 
 def write(directory: Path, config: Config, choices: Choices) -> None:
     """Write the choices durably and atomically. Raises OSError, or ConfigError for some that would not be read."""
-    text, path = as_toml(config, choices), directory / FILE
+    text, path = as_toml(Said.by(config), choices), directory / FILE
     parse(text, path)
     durable.replace(path, text.encode())
 
 
-def as_toml(config: Config, choices: Choices) -> str:
-    """The file's content for these choices over this config."""
-    lines = ["# Chosen at the box. Holds until the config file says something else.", ""]
-    lines.append(f'config = "{fingerprint(config)}"')
+def as_toml(said: Said, choices: Choices) -> str:
+    """The file's content for these choices over a config that says this."""
+    lines = ["# Chosen at the box. Each holds until the config says something else for it.", ""]
     if choices.language is not None:
         lines.append(f"language = {toml_value(choices.language)}")
     if choices.sound is not None:
@@ -107,31 +178,42 @@ def as_toml(config: Config, choices: Choices) -> str:
         lines.append(f"album_id = {toml_value(choices.album_id or '')}")
     if choices.paused is not None:
         lines += ["", "[upload]", f"paused = {toml_value(choices.paused)}"]
-    return "\n".join(lines) + "\n"
+    lines += ["", "[over]", *(f"{key.name} = {toml_value(getattr(said, key.name))}" for key in fields(said))]
+    return "\n".join([*lines, "", COMPLETE, ""])
 
 
-def forget_others(directory: Path, config: Config, *, config_changed: bool = False) -> None:
-    """Delete choices made over another config, which would hold again if that config came back. Raises OSError.
+def settle(directory: Path, config: Config, before: Config | None) -> None:
+    """Leave in the file what holds over this config: what has ended would hold again if the former came back.
 
-    `config_changed`: since the last start. Then damaged choices go too: nobody could tell which config they are of.
+    `before`: the last good config. If another event was named since, damaged choices go too: that is the last word.
+    Raises OSError.
     """
-    path = directory / FILE
     try:
-        of = tomli.loads(read_bytes(path).decode())["config"]
-    except (FileNotFoundError, NotAFile):
-        return
-    except (ValueError, KeyError, RecursionError):
-        if not config_changed:
+        found = _standing_in(directory, config)
+    except _Damaged:
+        if before is None or Said.by(before).event == Said.by(config).event:
             return
-        of = ""
-    if of != fingerprint(config):
-        durable.remove(path)
-        durable.sync_directory(directory)
-        log.warning("choices forgotten reason=another config")
+        found = Choices()
+    durable.update(directory / FILE, as_toml(Said.by(config), found).encode())
+
+
+def void_event(directory: Path, said_event: str, *, everything: bool) -> None:
+    """Choose "no event" in place of a wiped one: else the config's would come back. Raises OSError.
+
+    `said_event`: what the config says for it (see `Said`), which is void too. `everything`: the other choices go.
+    """
+    chosen, then = Choices(), Said(said_event, "", "", paused=False)
+    if not everything:
+        try:
+            chosen, found = _parsed(read_bytes(directory / FILE), directory / FILE)
+            then = found if isinstance(found, Said) else then
+        except (FileNotFoundError, _Damaged):
+            chosen = Choices()
+    durable.update(directory / FILE, as_toml(then, replace(chosen, link_id="", album_id="")).encode())
 
 
 def fingerprint(config: Config) -> str:
-    """Hash of the config's values that differ from their defaults, without the key: new settings do not change it."""
+    """Hash of the config's values that differ from their defaults, without the key, as an older program has it."""
     told = sha256("\n".join(_differences(config, Config())).encode())
     return told.hexdigest()[:16]
 

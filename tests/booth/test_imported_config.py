@@ -84,10 +84,9 @@ def test_u03_a_choice_after_an_import_outlives_the_restart(box: Box) -> None:
     box.until_shown(language="de")
     fresh = replace(box.config, name="Stand 2", capture=CaptureConfig(countdown_s=10, review_s=1.0))
     box.imported.put((fresh, None, NAMES))
-    box.until_shown(name="Stand 2")  # the choice over another config is void
-    assert good_copy.read(box.spool.directory).config == fresh
-    choices.write(box.spool.directory, fresh, Choices(language="de"))  # as the next start and the uploader see it
     box.until_shown(name="Stand 2", language="de")
+    assert good_copy.read(box.spool.directory).config == fresh
+    assert choices.read(box.spool.directory, fresh) == Choices(language="de")  # as the uploader sees it
     with contextlib.closing(StorageMonitor(fresh, box.spool, box.clock, config_names=NAMES)) as card:
         card._keep_good_config()  # as the next start does
     assert choices.read(box.spool.directory, fresh) == Choices(language="de")

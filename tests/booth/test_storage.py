@@ -114,22 +114,22 @@ def test_config_unkeepable_card_still_opens_old_choices_dropped(bench: Bench, ca
     choices.write(bench.spool.directory, Config(), Choices(link_id="wxyz0000"))
     card.open(retry_later=False)
     assert card.problem is None
-    assert not (bench.spool.directory / choices.FILE).exists()
+    assert choices.read(bench.spool.directory, bench.config) == Choices()
 
 
-def test_c02_undeletable_choices_do_not_stop_config_being_kept(
+def test_c02_unwritable_choices_do_not_stop_config_being_kept(
     bench: Bench, card: StorageMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.spool.directory.mkdir()
     choices.write(bench.spool.directory, Config(), Choices(link_id="wxyz0000"))
-    remove = durable.remove
+    update = durable.update
 
-    def refuse(path: Path) -> None:
+    def refuse(path: Path, content: bytes) -> None:
         if path.name == choices.FILE:
             raise OSError(errno.EIO, "Input/output error")
-        remove(path)
+        update(path, content)
 
-    monkeypatch.setattr(durable, "remove", refuse)
+    monkeypatch.setattr(durable, "update", refuse)
     card.open(retry_later=False)
     assert card.problem is None
     assert parse(bench.good.read_text(), bench.good)[0].name == "Booth 7"

@@ -13,7 +13,8 @@ from piboothup.cli import main
 from piboothup.clock import SystemClock
 from piboothup.config import GOOD_FILE, good_copy, load_effective
 from piboothup.simulator.server import DEMO_KEY, LocalEventPics
-from piboothup.spool import handover
+from piboothup.spool import choices, handover
+from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import NEW, PARKED
@@ -72,6 +73,7 @@ class Box:
         assert not used.errors
         kept = good_copy.to_toml_text(used.config, used.names or (), self.spool.box)
         (self.spool.directory / GOOD_FILE).write_text(kept)
+        choices.write(self.spool.directory, used.config, Choices())
 
     def say(self, text: str) -> None:
         """Writes the config's file."""

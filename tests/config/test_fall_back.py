@@ -632,7 +632,7 @@ def test_f14_a_new_event_with_a_mistake_is_never_the_old(box: Box, new: str, cod
     before = box.start(box.text.replace('api_key = "a-secret-key"', 'api_key_file = "/key"')).config.eventpics
     used = box.start(box.text.replace('link_id = "abcd1234"\nalbum_id = "a1"', new).encode(coded))
     assert used.errors
-    assert used.config.eventpics == dataclasses.replace(before, link_id="", album_id="")
+    assert used.config.eventpics == dataclasses.replace(before, link_id="", album_id="", revision="unknown")
 
 
 @pytest.mark.parametrize("wrong", ["[[eventpics]]", '[eventpics]\napi_url = "http://example.org"'])

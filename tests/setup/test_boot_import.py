@@ -56,6 +56,12 @@ MASKED = FILE.replace(KEY, "(saved)").replace(f"'{PASSWORD}'", '"(saved)"')
 KNOWN_FILE_SYSTEMS = Path("/proc/filesystems").read_text()
 
 
+@pytest.fixture(autouse=True)
+def _same_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of two histories are compared byte by byte: what is random in them is the same."""
+    monkeypatch.setattr("piboothup.setup.root_settings_file.secrets.token_hex", lambda _: "1234")
+
+
 class Card:
     """A box's folders below one, and what the import had the radio do."""
 

@@ -41,6 +41,12 @@ def box_in(folder: Path) -> Box:
     return KeptBox("7F3K", folder / "boot", folder / "etc", folder / "profiles", folder / "trials")
 
 
+@pytest.fixture(autouse=True)
+def _same_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of two histories are compared byte by byte: what is random in them is the same."""
+    monkeypatch.setattr("piboothup.setup.root_settings_file.secrets.token_hex", lambda _: "1234")
+
+
 class Root(Radio):
     """A box's folders, and its radio: a fake, as no NetworkManager runs here. It reads the profiles as that does."""
 

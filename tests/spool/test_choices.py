@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from piboothup.config import Config, EventPicsConfig, Secret, UploadConfig, parse
+from piboothup.config import GOOD_FILE, Config, EventPicsConfig, Secret, UploadConfig, good_copy, parse
 from piboothup.spool import choices, contexts
 from piboothup.spool.admin.assign import take_along, without_event
 from piboothup.spool.choices import Choices
@@ -50,16 +52,89 @@ def test_an_event_that_was_chosen_without_an_album_has_none(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("changed", "ended"),
     [
-        dataclasses.replace(CONFIG, eventpics=EventPicsConfig(link_id="wxyz0000")),
-        dataclasses.replace(CONFIG, upload=UploadConfig(paused=True)),
-        dataclasses.replace(CONFIG, name="Booth 2"),
+        ({"eventpics": EventPicsConfig(link_id="wxyz0000")}, {"link_id", "album_id"}),
+        ({"eventpics": EventPicsConfig(link_id="abcd1234", album_id="a1", revision="2")}, {"link_id", "album_id"}),
+        ({"eventpics": EventPicsConfig()}, {"link_id", "album_id"}),
+        ({"eventpics": EventPicsConfig(link_id="abcd1234", album_id="a2")}, set()),
+        ({"eventpics": EventPicsConfig(link_id="efgh5678")}, set()),
+        ({"eventpics": EventPicsConfig(link_id="efgh5678", album_id="b3")}, {"link_id", "album_id"}),
+        ({"upload": UploadConfig(paused=True)}, {"paused"}),
+        ({"upload": UploadConfig(workers=1), "name": "Booth 2", "timezone": "Europe/Berlin"}, set()),
+        ({"language": "de"}, {"language"}),
     ],
 )
-def test_choices_overridden_again_by_changed_config(tmp_path: Path, changed: Config) -> None:
+def test_f12_a_choice_ends_when_the_config_speaks_of_it(
+    tmp_path: Path, changed: dict[str, Any], ended: set[str]
+) -> None:
     choices.write(tmp_path, CONFIG, ALL)
-    assert choices.read(tmp_path, changed) == Choices()
+    config = dataclasses.replace(CONFIG, **changed)
+    held = dataclasses.replace(ALL, **dict.fromkeys(ended))
+    assert choices.read(tmp_path, config) == held
+    choices.settle(tmp_path, config, CONFIG)
+    assert choices.read(tmp_path, config) == held
+    assert choices.read(tmp_path, CONFIG).link_id != ALL.link_id or not ended & {"link_id"}  # it stays ended
+
+
+@pytest.mark.parametrize("config", [CONFIG, dataclasses.replace(CONFIG, name="Booth 2", language="de")])
+@pytest.mark.parametrize("damage", ["a line less", "lost", "a folder", "a pipe", "a link to nothing"])
+def test_f12_choices_cut_or_lost_leave_no_event(tmp_path: Path, config: Config, damage: str) -> None:
+    choices.write(tmp_path, CONFIG, ALL)
+    (tmp_path / GOOD_FILE).write_text(good_copy.to_toml_text(CONFIG))
+    file = tmp_path / choices.FILE
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.unlink()
+    match damage:
+        case "a folder":
+            file.mkdir()
+        case "a pipe":
+            os.mkfifo(file)
+        case "a link to nothing":
+            file.symlink_to("nowhere")
+        case "a line less":
+            for count in range(len(lines)):
+                file.write_bytes(b"".join(lines[:count]))
+                assert choices.read(tmp_path, config) is choices.UNKNOWN, count
+    assert choices.read(tmp_path, config) is choices.UNKNOWN
+    choices.settle(tmp_path, config, CONFIG)
+    assert choices.read(tmp_path, config) is choices.UNKNOWN
+    another = dataclasses.replace(config, eventpics=EventPicsConfig(link_id="wxyz0000"))
+    choices.settle(tmp_path, another, CONFIG)  # somebody has named an event since
+    assert choices.read(tmp_path, another) == Choices()
+
+
+OLD = f'''# Chosen at the box. Holds until the config file says something else.
+
+config = "{choices.fingerprint(CONFIG)}"
+language = "de"
+sound = false
+
+[eventpics]
+link_id = "efgh5678"
+album_id = "b2"
+
+[upload]
+paused = true
+'''
+
+
+def test_c05_choices_of_an_older_program_hold_on(tmp_path: Path) -> None:
+    (tmp_path / choices.FILE).write_text(OLD)
+    named_again = dataclasses.replace(CONFIG, eventpics=EventPicsConfig(link_id="abcd1234", revision="2"))
+    other_name = dataclasses.replace(CONFIG, name="Booth 2")
+    assert choices.read(tmp_path, CONFIG) == ALL
+    assert choices.read(tmp_path, other_name) == Choices()  # nobody knows over what they were made
+    text = good_copy.to_toml_text(CONFIG).splitlines(keepends=True)
+    (tmp_path / GOOD_FILE).write_text("".join(text[1:-1]))  # as an older program wrote it
+    assert choices.read(tmp_path, other_name) == ALL
+    assert choices.read(tmp_path, named_again) == dataclasses.replace(ALL, link_id=None, album_id=None)
+    choices.settle(tmp_path, other_name, CONFIG)
+    (tmp_path / GOOD_FILE).unlink()
+    assert choices.read(tmp_path, other_name) == ALL
+    (tmp_path / choices.FILE).unlink()
+    (tmp_path / GOOD_FILE).write_text("".join(text[1:-1]))
+    assert choices.read(tmp_path, CONFIG) == Choices()  # an older program wrote none where nothing was chosen
 
 
 def test_a_new_key_or_a_comment_is_no_other_config(tmp_path: Path) -> None:
@@ -78,6 +153,7 @@ def test_a_new_key_or_a_comment_is_no_other_config(tmp_path: Path) -> None:
         b"[[[",
         b"",
         b'language = "de"',
+        b'language = "de"\n# complete\n',
         f'config = "{choices.fingerprint(CONFIG)}"\n[eventpics]\nlink_id = "../.."\n'.encode(),
         f'config = "{choices.fingerprint(CONFIG)}"\neventpics = 3\n'.encode(),
         f'config = "{choices.fingerprint(CONFIG)}"\nlanguage = "xx"\n'.encode(),
@@ -86,15 +162,17 @@ def test_a_new_key_or_a_comment_is_no_other_config(tmp_path: Path) -> None:
 def test_f12_a_damaged_choice_is_no_event_and_stays(tmp_path: Path, junk: bytes) -> None:
     (tmp_path / choices.FILE).write_bytes(junk)
     assert choices.read(tmp_path, CONFIG).over(CONFIG).eventpics.link_id == ""
-    choices.forget_others(tmp_path, CONFIG)
-    assert (tmp_path / choices.FILE).exists()
+    choices.settle(tmp_path, CONFIG, CONFIG)
+    assert (tmp_path / choices.FILE).read_bytes() == junk
 
 
 @pytest.mark.parametrize("junk", [b"", b"\0" * 200, b'language = "de"\n'])
-def test_f12_a_damaged_choice_goes_when_the_config_changes(tmp_path: Path, junk: bytes) -> None:
+def test_f12_a_damaged_choice_goes_when_an_event_is_named(tmp_path: Path, junk: bytes) -> None:
     (tmp_path / choices.FILE).write_bytes(junk)
-    choices.forget_others(tmp_path, CONFIG, config_changed=True)
-    assert not (tmp_path / choices.FILE).exists()
+    choices.settle(tmp_path, CONFIG, dataclasses.replace(CONFIG, name="Booth 2"))
+    assert choices.read(tmp_path, CONFIG) is choices.UNKNOWN
+    choices.settle(tmp_path, CONFIG, dataclasses.replace(CONFIG, eventpics=EventPicsConfig(link_id="wxyz0000")))
+    assert choices.read(tmp_path, CONFIG) == Choices()
 
 
 def test_a_folder_of_that_name_is_no_choice(tmp_path: Path) -> None:

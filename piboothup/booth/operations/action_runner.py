@@ -31,7 +31,6 @@ from piboothup.runtime import send_hint
 from piboothup.spool import handover, wipe_journal
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.admin.wipe import EventPhotos, Plan, WipeError
-from piboothup.spool.choices import Choices
 from piboothup.spool.event_titles import Album, AlbumEvent, booth_album
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.store import Spool
@@ -238,10 +237,13 @@ class ActionRunner:
 
     def _take_settings(self, settings: BoothCode) -> bool:
         """Have root's helper take these settings, and put them in force; False if it did not."""
-        before = self._settings_store.chosen
         if self._root.ask("settings", {"code": codes.make(settings).reveal()}).outcome is not Outcome.DONE:
             return False
-        self._follow_code(settings, before)
+        self._settings_store.refresh()
+        chosen = {"link_id": settings.link_id, "album_id": settings.album_id} if settings.link_id else {}
+        chosen |= {"language": settings.language} if settings.language else {}
+        if chosen:  # a choice may stand over the code
+            self._settings_store.choose(**chosen)
         return True
 
     def _take_stick(self) -> Page:
@@ -263,29 +265,16 @@ class ActionRunner:
         album = Album(context.album_id, "") if context.album_id else None
         return menu.take_along_page(event, album, count)
 
-    def _follow_code(self, code: BoothCode, before: Choices) -> None:
-        """Put in force what root has taken. `before`: the choices, of which the code ends none that it leaves out."""
-        self._settings_store.refresh()
-        stays = {name: getattr(before, name) for name in ("language", "sound", "paused")}
-        chosen = {name: value for name, value in stays.items() if value is not None}
-        chosen |= {"link_id": code.link_id, "album_id": code.album_id} if code.link_id else {}
-        chosen |= {"language": code.language} if code.language else {}
-        if chosen:  # a choice may stand over the code, or have ended with the config that the code has changed
-            self._settings_store.choose(**chosen)
-
     def _with_event(self, code: BoothCode) -> BoothCode:
         """The code with all that is to be in force of the event as soon as root has it, before a network is joined.
 
-        Without an event it gets one that was chosen in the menu, as the choice ends with the config that it changes.
         Without an album it gets that of the event in use, or the one that is meant for this box.
         """
-        active, chosen = self._settings_store.active, self._settings_store.chosen
-        if chosen.link_id and _changes_config(code) and not code.link_id:
-            code = records.replace(code, link_id=chosen.link_id, album_id=chosen.album_id or "")
         if not code.link_id or code.album_id:
             return code
-        if active.context.link_id == code.link_id:
-            return records.replace(code, album_id=active.context.album_id)
+        in_use = self._settings_store.active.context
+        if in_use.link_id == code.link_id:
+            return records.replace(code, album_id=in_use.album_id)
         return records.replace(code, album_id=self._meant_album(code) or "")
 
     def _meant_album(self, code: BoothCode) -> str | None:

@@ -18,7 +18,7 @@ from piboothup.config import Config
 from piboothup.problems import Problem, problem
 from piboothup.records import dataclass, replace
 from piboothup.spool import choices, contexts
-from piboothup.spool.choices import Choices
+from piboothup.spool.choices import Choices, Said
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import CONTEXTS
 
@@ -76,8 +76,8 @@ class SettingsStore:
         with self._lock:
             if (followed := self._follow()) is not None:
                 fresh, self.config_problem, _ = followed
-                if choices.fingerprint(fresh) != choices.fingerprint(self._config):
-                    self._chosen = Choices()  # choices over another config hold no more
+                if self._chosen is not choices.UNKNOWN:
+                    self._chosen = choices.standing(self._chosen, Said.by(self._config), fresh)
                 self._config, self._stamp = fresh, ()
                 self._running = _followed(self._running, fresh)
             self._reload_if_changed()

@@ -11,7 +11,7 @@ import pytest
 
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
-from piboothup.config import ConfigError
+from piboothup.config import ConfigError, EventPicsConfig
 from piboothup.problems import problem
 from piboothup.spool import choices, contexts, durable
 from piboothup.spool.admin import assign
@@ -80,10 +80,11 @@ def test_a_choice_holds_from_the_first_photo_after_a_power_cut(box: Box) -> None
 def test_another_config_has_the_last_word_again(box: Box) -> None:
     box.spool.prepare()
     choices.write(box.spool.directory, box.config, Choices(link_id="efgh5678", album_id="b2", language="de"))
-    box.config = dataclasses.replace(box.config, name="Booth 2")
+    other = EventPicsConfig(link_id="wxyz0000")
+    box.config = dataclasses.replace(box.config, language="de", eventpics=other)
     box.start_ready()
     photograph(box)
-    assert contexts_of(box) == [PARTY.id]
+    assert contexts_of(box) == [context_for("wxyz0000", "", "").id]
 
 
 def test_language_choice_applies_at_once_without_recount(box: Box) -> None:
@@ -112,7 +113,7 @@ def test_photos_without_event_after_assign_get_a_new_context(box: Box) -> None:
     assert assign.take_along(box.spool, "efgh5678", "b2") == 1
     choices.write(box.spool.directory, box.config, Choices(link_id="efgh5678", album_id="b2"))
     box.until_said(lambda said: said.get("context") == OTHER.id)
-    (box.spool.directory / choices.FILE).unlink()
+    choices.write(box.spool.directory, box.config, Choices())
     box.until_said(lambda said: said.get("context", "").startswith("n"))
     photograph(box)
     first, second = contexts_of(box)
@@ -155,7 +156,7 @@ def test_choice_dropped_by_config_change_stays_gone_if_undone(box: Box) -> None:
     box.spool.prepare()
     first = box.config
     choices.write(box.spool.directory, first, Choices(link_id="efgh5678", album_id="b2"))
-    box.config = dataclasses.replace(first, name="Booth 2")
+    box.config = dataclasses.replace(first, eventpics=EventPicsConfig(link_id="wxyz0000"))
     box.start_ready()
     box.stop()
     assert choices.read(box.spool.directory, first) == Choices()

@@ -33,6 +33,7 @@ from piboothup.booth.storage import Followed
 from piboothup.config import CaptureConfig, Secret, good_copy, root_settings
 from piboothup.config.codes import BoothCode, GuestLink, OtherCode, Security, WifiNetwork, make
 from piboothup.config.import_record import ImportWatch
+from piboothup.config.reading import Reading
 from piboothup.root_requests import REQUESTS, WifiResult
 from piboothup.runtime import HintSocket
 from piboothup.setup import code_import, request_reader, root_settings_file, wifi_profiles
@@ -109,8 +110,10 @@ class Root(Radio):
         if not self._watch.has_news():
             return None
         self._watch.note()
+        config = self._booth.config
         found = root_settings.read(self.box.etc / good_copy.ROOT_FILE).reading
-        return (found.merged_with(self._booth.config)[0] if found is not None else self._booth.config), None, None
+        laid_over = Reading(Path(), "", {}, values=dict(vars(config)), over=found)
+        return laid_over.merged_with(config)[0], None, None
 
     def stop(self) -> None:
         self._ended.set()

@@ -21,7 +21,7 @@ from piboothup.spool.admin import assign, wipe
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
-from piboothup.spool.choices import Choices
+from piboothup.spool.choices import Choices, Said
 from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import AlbumEvent
@@ -199,17 +199,17 @@ class Life:
         held = [self._content(file) for file in (GOOD_FILE, choices.FILE)]
         names = ("eventpics.link_id",)
         good = good_copy.to_toml_text(config, names, self.spool.box).encode()
-        fits = choices.read(self.disk.root, config) != Choices()
+        settled = choices.as_toml(Said.by(config), choices.read(self.disk.root, config)).encode()
         self.disk.tell(Promised("file", GOOD_FILE), (held[0], good))
-        self.disk.tell(Promised("file", choices.FILE), (held[1],) if fits else (held[1], None))
+        self.disk.tell(Promised("file", choices.FILE), (held[1], settled))
         with contextlib.closing(StorageMonitor(config, self.spool, self.clock, config_names=names)) as card:
             card.open(retry_later=False)
         self.disk.tell(Promised("file", GOOD_FILE), (good,))
-        self.disk.tell(Promised("file", choices.FILE), (held[1] if fits else None,))
+        self.disk.tell(Promised("file", choices.FILE), (settled,))
 
     def choose(self, config: Config, chosen: Choices) -> None:
         """Somebody chooses in the menu what overrides this config."""
-        before, after = self._content(choices.FILE), choices.as_toml(config, chosen).encode()
+        before, after = self._content(choices.FILE), choices.as_toml(Said.by(config), chosen).encode()
         self.disk.tell(Promised("file", choices.FILE), (before, after))
         choices.write(self.disk.root, config, chosen)
         self.disk.tell(Promised("file", choices.FILE), (after,))
