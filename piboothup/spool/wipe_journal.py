@@ -34,11 +34,15 @@ class WipeJournal:
     link_ids: frozenset[str]
     """The events whose titles are deleted."""
     everything: bool = False
-    """The whole card: every title and choice is deleted too."""
+    """The whole card: every title and choice is deleted too, and no event is in force until one is named."""
     unsent: bool = False
     """Also photos that are not in the album; their number was confirmed."""
     taken: int = 0
     in_album: int = 0
+    in_use: frozenset[str] = frozenset()
+    """The context of the booth that ran then: it stays, also after a power cut."""
+    said_event: str = ""
+    """What the config said for the event (see `choices.Said`), which a wipe of everything makes void."""
 
     def covers(self, name: PhotoName) -> bool:
         """Whether this photo is deleted."""
@@ -66,6 +70,7 @@ def write(directory: Path, journal: WipeJournal) -> None:
         },
         "contexts": sorted(journal.contexts),
         "link_ids": sorted(journal.link_ids),
+        "in_use": sorted(journal.in_use),
     }
     durable.replace(directory / JOURNAL, json.dumps(shown).encode())
 
@@ -105,4 +110,6 @@ def _parse(shown: dict[str, object]) -> WipeJournal:
         unsent=shown["unsent"] is True,
         taken=int(str(shown["taken"])),
         in_album=int(str(shown["in_album"])),
+        in_use=frozenset(map(str, in_use)) if isinstance(in_use := shown.get("in_use"), list) else frozenset(),
+        said_event=str(shown.get("said_event", "")),
     )

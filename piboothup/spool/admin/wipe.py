@@ -13,8 +13,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
-from piboothup.records import dataclass
-from piboothup.spool import SpoolError, commit, durable, handover, layout_version, wipe_journal
+from piboothup import config
+from piboothup.records import dataclass, replace
+from piboothup.spool import SpoolError, choices, commit, durable, handover, layout_version, wipe_journal
 from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.inventory import Attribution, SpoolFile
 from piboothup.spool.capture_time import boots
@@ -167,7 +168,7 @@ def wipe(spool: Spool, chosen: Plan, *, unsent: bool = False, in_use: Collection
             journal = wipe_journal.read(spool.directory)
             if journal is not None:
                 _carry_out(spool, journal, in_use)
-            wanted = _journal(spool, chosen, unsent=unsent)
+            wanted = _journal(spool, chosen, unsent=unsent, in_use=in_use)
             _write(spool, wanted, chosen)
             log.warning("wipe begins photos=%d unsent=%d", wanted.taken, chosen.unsent)
             return _carry_out(spool, wanted, in_use)
@@ -205,7 +206,8 @@ def _unfinished(error: OSError) -> WipeError:
     )
 
 
-def _journal(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
+def _journal(spool: Spool, chosen: Plan, *, unsent: bool, in_use: Collection[str]) -> WipeJournal:
+    good = config.good_copy.read(spool.directory)
     photos = [photo for event in chosen.events for photo in (*(item.name for item in event.items), *event.retired)]
     touched = {photo.context for photo in photos}
     attribution = Attribution(spool.directory)
@@ -225,6 +227,8 @@ def _journal(spool: Spool, chosen: Plan, *, unsent: bool) -> WipeJournal:
         unsent=unsent,
         taken=sum(event.taken for event in chosen.events),
         in_album=sum(event.in_album for event in chosen.events),
+        in_use=frozenset(in_use),
+        said_event=choices.Said.by(good.config).event if good.exists else "",
     )
 
 
@@ -241,6 +245,7 @@ def _write(spool: Spool, wanted: WipeJournal, chosen: Plan) -> None:
 
 def _carry_out(spool: Spool, journal: WipeJournal, in_use: Collection[str]) -> Receipt:
     """Do every step of the wipe, done before or not. Raises WipeError; the journal is left then."""
+    journal = replace(journal, in_use=journal.in_use | set(in_use))
     try:
         wipe_steps.keep_numbers(spool, journal)
         wipe_steps.delete_photos(spool, journal)
@@ -248,12 +253,12 @@ def _carry_out(spool: Spool, journal: WipeJournal, in_use: Collection[str]) -> R
         attribution, events_ = Attribution(spool.directory), journal.link_ids | journal.contexts
         left = {name for name in remaining if journal.everything or attribution.event_of(name) in events_}
         wipe_steps.forget_retired(spool, journal)
-        kept = wipe_steps.delete_contexts(spool, journal, remaining, in_use)
+        kept = wipe_steps.delete_contexts(spool, journal, remaining)
         wipe_steps.delete_titles(spool, journal, kept)
         durable.remove(spool.directory / wipe_journal.JOURNAL)
         durable.sync_directory(spool.directory)
     except OSError as error:
         raise _unfinished(error) from None
-    receipt = Receipt(spool.box, journal.taken, journal.in_album, len(left), bool(journal.contexts & set(in_use)))
+    receipt = Receipt(spool.box, journal.taken, journal.in_album, len(left), bool(journal.contexts & journal.in_use))
     log.warning("wipe done taken=%d in_album=%d left=%d", receipt.taken, receipt.in_album, receipt.left)
     return receipt

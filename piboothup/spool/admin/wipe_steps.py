@@ -130,11 +130,9 @@ def _anonymous(line: bytes, journal: WipeJournal, number: int) -> bytes:
     return line if kept == shown["retired"] else json.dumps({**shown, "retired": kept}).encode() + b"\n"
 
 
-def delete_contexts(
-    spool: Spool, journal: WipeJournal, remaining: Iterable[PhotoName], in_use: Collection[str]
-) -> set[str]:
+def delete_contexts(spool: Spool, journal: WipeJournal, remaining: Iterable[PhotoName]) -> set[str]:
     """Delete the files of contexts that no photo is left of; return the linkIds of the contexts that stay."""
-    directory = spool.directory / CONTEXTS
+    directory, in_use = spool.directory / CONTEXTS, journal.in_use
     kept: set[str] = set()
     by_context: dict[str, list[tuple[int, int]]] = {}
     for photo in (*remaining, *boots.retired(spool.directory / BOOTS)):
@@ -173,11 +171,14 @@ def delete_titles(spool: Spool, journal: WipeJournal, kept: set[str]) -> None:
         _remove(directory / event_titles.FILE)
     elif left != listed:
         event_titles.write(directory, left)
-    for name in (choices.FILE, config.GOOD_FILE):
-        path = directory / name
-        goes = _names_any(path, going) or (journal.everything and not _names_any(path, kept))
-        if goes and not (name == config.GOOD_FILE and _forget_event(directory)):
-            _remove(path)
+    void_all = journal.everything and not (kept and journal.in_use)
+    if void_all or _names_any(directory / choices.FILE, going):
+        choices.void_event(directory, journal.said_event, everything=void_all)
+    good = directory / config.GOOD_FILE
+    goes = _names_any(good, going) or (journal.everything and not _names_any(good, kept))
+    if goes and not _forget_event(directory):
+        _remove(good)
+    for path in (directory / choices.FILE, good):
         _delete_fresh(path)
     _delete_fresh(directory / event_titles.FILE)
     _delete_fresh(directory / wipe_journal.JOURNAL)

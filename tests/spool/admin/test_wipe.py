@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from piboothup.config import GOOD_FILE, ButtonConfig, Config, EventPicsConfig, good_copy
-from piboothup.spool import contexts, durable, handover, wipe_journal
+from piboothup.spool import choices, contexts, durable, handover, wipe_journal
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.assign import assign, propose
 from piboothup.spool.admin.wipe import EventPhotos, Plan, Receipt, WipeError, plan, resume_wipe, survey, wipe
 from piboothup.spool.capture_time import boots
+from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import FOLDERS, NEW, PARKED, QUARANTINE, SENT, TMP
@@ -279,7 +280,8 @@ def test_wipe_removes_choices_and_config_of_named_event_only(card: Card) -> None
     wipe(card.spool, planned(card.spool, None), unsent=True, in_use={PARTY.id})
     assert (chosen.exists(), good_copy.read(directory).config) == (True, GOOD)
     wipe(card.spool, planned(card.spool))
-    assert (chosen.exists(), fresh.exists()) == (False, False)
+    assert 'link_id = ""' in chosen.read_text()
+    assert not fresh.exists()
     assert good_copy.read(directory).config.eventpics.link_id == ""
 
 
@@ -373,7 +375,7 @@ def test_a_booth_without_an_event_keeps_no_choice_from_going(card: Card) -> None
     receipt = wipe(card.spool, planned(card.spool, None), unsent=True, in_use={NOWHERE.id})
     assert receipt.in_use
     assert found_on(card.spool.directory, card.clues()) == []
-    assert not (card.spool.directory / "choices.toml").exists()
+    assert choices.read(card.spool.directory, Config(language="de")) == Choices(link_id="", album_id="")
 
 
 def test_wipe_keeps_assigned_event_of_running_booth_photos(card: Card) -> None:

@@ -1,0 +1,267 @@
+"""The event in force over whole histories: the last one that anybody named, or none; never one named before it."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+
+import pytest
+
+from piboothup.booth.operations.active_settings import SettingsStore
+from piboothup.booth.storage import StorageMonitor
+from piboothup.commands.common import service_config
+from piboothup.config import GOOD_FILE
+from piboothup.setup import boot_import
+from piboothup.setup.boot_import import Box
+from piboothup.setup.root_settings_file import update
+from piboothup.spool import choices
+from piboothup.spool.admin import wipe
+from piboothup.spool.store import Spool
+from tests.support.clock import HandClock
+from tests.support.photos import jpeg, open_spool, take
+
+PLAIN = ('name = "Stand 2"', 'language = "de"', "[capture]\ncountdown_s = 3", "[upload]\npaused = true")
+
+
+class History:
+    """A box without devices: its files, root's helper, the start of its booth, and what was named last."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.clock = root, HandClock()
+        for name in ("boot", "etc", "profiles"):
+            (root / name).mkdir()
+        self.box = Box("7F3K", root / "boot", root / "etc", root / "profiles")
+        self.config, self.settings = self.box.etc / "config.toml", self.box.etc / "settings.toml"
+        self.chosen, self.good = (root / "spool" / name for name in (choices.FILE, GOOD_FILE))
+        self.spool = Spool(root / "spool", self.clock, "serial-1")
+        self.last = ""
+        self.count = 0
+        self.hand("")
+
+    def fresh(self) -> str:
+        """The next event that is named."""
+        self.count += 1
+        self.last = f"event{self.count:03d}"
+        return self.last
+
+    def hand(self, event: str) -> None:
+        """Write the config by hand, with this event."""
+        text = f'config_version = 1\n[spool]\ndirectory = "{self.root}/spool"\nallow_memory = true\n'
+        self.config.write_text(text + (f'[eventpics]\nlink_id = "{event}"\n' if event else ""))
+
+    def card(self, text: str) -> None:
+        """Put a file on the card."""
+        (self.box.boot / "piboothup.toml").write_text(f"config_version = 1\n{text}\n")
+
+    def name_on_card(self, event: str, album: str = "") -> None:
+        """Put a file on the card that names an event."""
+        self.card(f'[eventpics]\nlink_id = "{event}"\n' + (f'album_id = "{album}"' if album else ""))
+
+    def code(self, **settings: object) -> None:
+        """Have root take a code's settings."""
+        update(self.settings, settings)
+
+    def start(self) -> SettingsStore:
+        """Start the box; return what it takes photos for."""
+        boot_import.run(self.box, lambda _: None)
+        used = service_config(argparse.Namespace(config=str(self.config)))
+        monitor = StorageMonitor(used.config, self.spool, self.clock, config_names=used.names)
+        monitor.open(retry_later=True)
+        monitor.close()
+        store = SettingsStore(used.config, self.spool.directory, self.clock, lambda _: None)
+        store.refresh()
+        return store
+
+    def choose(self, event: str, album: str = "") -> None:
+        """Choose an event in the menu."""
+        self.start().choose(link_id=event, album_id=album)
+
+    def in_force(self) -> str:
+        """The event after a start."""
+        return self.start().active.context.link_id
+
+    def wipe_all(self) -> None:
+        """Wipe the card, as for a box that is given back."""
+        plan = wipe.plan(wipe.survey(self.spool, booth_runs=False), None)
+        wipe.wipe(self.spool, plan, unsent=True)
+        self.last = ""
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
+    made = History(tmp_path)
+    for place in ("piboothup.config.file.DEFAULT_PATH", "piboothup.config.DEFAULT_PATH"):
+        monkeypatch.setattr(place, made.config)
+    monkeypatch.setattr("piboothup.config.file.DEFAULT_DIRECTORY", tmp_path)
+    monkeypatch.setattr("piboothup.spool.names.hardware_serial", lambda: "serial-1")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/none")
+    return made
+
+
+@pytest.mark.parametrize("said", [*PLAIN, '[eventpics]\napi_key = "canary-key-1234"', 'timezone = "Europe/Berlin"'])
+def test_f12_a_card_without_an_event_ends_no_choice(box: History, said: str) -> None:
+    box.name_on_card("former12")
+    box.choose("tonight1")
+    box.card(said)
+    assert box.in_force() == "tonight1"
+    assert box.in_force() == "tonight1"
+
+
+def test_u05_a_card_without_a_pause_ends_none(box: History) -> None:
+    box.start().choose(paused=True, sound=False)
+    box.card(PLAIN[0])
+    store = box.start()
+    assert (store.active.config.upload.paused, store.active.sound) == (True, False)
+
+
+@pytest.mark.parametrize("by", ["card", "code", "config"])
+def test_f12_who_names_an_event_again_has_the_last_word(box: History, by: str) -> None:
+    def name(more: str) -> None:
+        match by:
+            case "card":
+                box.card(f'{more}\n[eventpics]\nlink_id = "former12"')
+            case "code":
+                box.code(eventpics={"link_id": "former12"})
+            case "config":
+                box.hand("former12" if more else "between1")
+
+    name(PLAIN[0])
+    box.choose("tonight1")
+    assert box.in_force() == "tonight1"
+    name("")
+    assert box.in_force() == ("between1" if by == "config" else "former12")
+    name(PLAIN[0])
+    assert box.in_force() == "former12"
+
+
+def test_f12_the_same_file_on_the_card_names_no_event_again(box: History) -> None:
+    box.name_on_card("former12")
+    box.choose("tonight1")
+    (box.box.etc / "imported.json").unlink()  # or some of it could not be written: it is imported again
+    assert box.in_force() == "tonight1"
+
+
+@pytest.mark.parametrize("below", ["card", "config"])
+def test_u12_a_card_naming_the_event_in_use_keeps_its_album(box: History, below: str) -> None:
+    if below == "card":
+        box.name_on_card("tonight1", "a1")
+    else:
+        box.config.write_text(box.config.read_text() + '[eventpics]\nlink_id = "tonight1"\nalbum_id = "a1"\n')
+    assert box.start().active.context.album_id == "a1"
+    box.name_on_card("tonight1")
+    assert box.start().active.context.album_id == "a1"
+    box.choose("tonight1", "b2")
+    box.card(f'{PLAIN[0]}\n[eventpics]\nlink_id = "tonight1"')
+    assert box.start().active.context.album_id == "b2"
+    box.name_on_card("tonight1", "c3")
+    assert box.start().active.context.album_id == "c3"
+    box.name_on_card("other123")
+    assert box.start().active.context.album_id == ""
+
+
+@pytest.mark.parametrize("by", ["card", "code"])
+@pytest.mark.parametrize("damage", [None, b"", b"config_version = 1\n"])
+def test_f12_lost_root_settings_bring_no_former_event_back(box: History, by: str, damage: bytes | None) -> None:
+    box.hand("former12")
+    box.name_on_card("tonight1")
+    box.start()
+    box.settings.unlink()
+    if damage is not None:
+        box.settings.write_bytes(damage)
+    assert box.in_force() == "tonight1"  # of the last good config
+    if by == "card":
+        box.card(PLAIN[0])
+    else:
+        box.code(name="Stand 2")
+    assert box.in_force() == ""
+    box.code(eventpics={"link_id": "tonight1"})
+    assert box.in_force() == "tonight1"
+
+
+def test_f12_root_settings_that_never_were_are_no_loss(box: History) -> None:
+    box.hand("tonight1")
+    box.code(name="Stand 2")
+    assert box.in_force() == "tonight1"
+
+
+@pytest.mark.parametrize("said", [{"name": "Stand 2"}, {"language": "de"}, {"eventpics": {"api_key_file": "/key"}}])
+def test_f12_damaged_choices_wait_for_an_event_to_be_named(box: History, said: dict[str, object]) -> None:
+    box.name_on_card("former12")
+    box.choose("tonight1")
+    box.chosen.write_bytes(b"")
+    box.code(**said)
+    assert box.in_force() == ""
+    assert box.in_force() == ""
+    box.code(eventpics={"link_id": "event999"})
+    assert box.in_force() == "event999"
+
+
+def test_f12_a_good_copy_cut_anywhere_ends_no_choice(box: History) -> None:
+    box.name_on_card("former12")
+    box.choose("tonight1")
+    whole = box.good.read_bytes()
+    for end in (*range(0, len(whole), 41), *range(len(whole) - 30, len(whole))):
+        box.good.write_bytes(whole[:end])
+        assert box.in_force() == "tonight1", end
+
+
+@pytest.mark.parametrize("by", ["menu", "code", "card", "config"])
+def test_f12_after_a_wipe_of_all_no_event_is_in_force(box: History, by: str) -> None:
+    match by:
+        case "menu":
+            box.hand("former12")
+            box.choose("tonight1")
+        case "code":
+            box.code(eventpics={"link_id": "tonight1"})
+        case "card":
+            box.name_on_card("tonight1")
+        case "config":
+            box.hand("tonight1")
+    take(open_spool(box.spool.directory, box.clock), jpeg(), box.start().active.context)
+    box.wipe_all()
+    assert box.in_force() == ""
+    box.card(PLAIN[0])
+    assert box.in_force() == ""  # nobody has named one
+    box.card('[eventpics]\nlink_id = "tonight1"\n' + PLAIN[2])
+    assert box.in_force() == "tonight1"
+
+
+def step(box: History, chance: random.Random) -> str:
+    """Do something that may name an event, or damage a file; what it was."""
+    does = chance.choice(
+        ["card", "plain card", "code", "plain code", "menu", "other menu", "wipe", "damage", "start"]
+    )
+    match does:
+        case "card":
+            box.name_on_card(box.fresh(), chance.choice(["", "a1"]))
+        case "plain card":
+            box.card(chance.choice(PLAIN))
+        case "code":
+            box.code(eventpics={"link_id": box.fresh()})
+        case "plain code":
+            box.code(name=f"Stand {chance.randrange(9)}")
+        case "menu":
+            box.choose(box.fresh())
+        case "other menu":
+            box.start().choose(language=chance.choice(["en", "de"]), paused=chance.random() < 0.5)
+        case "wipe":
+            box.wipe_all()
+        case "damage":
+            file = chance.choice([box.settings, box.chosen, box.good])
+            whole = file.read_bytes() if file.exists() else b""
+            file.unlink(missing_ok=True)
+            if (left := chance.choice([None, b"", whole[: chance.randrange(len(whole) + 1)]])) is not None:
+                file.write_bytes(left)
+            does = f"damage {file.name} {left!r:.20}"
+    return f"{does} {box.last}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(24))
+def test_f12_no_history_leads_back_to_a_former_event(box: History, seed: int) -> None:
+    chance, told = random.Random(seed), []
+    box.start()
+    for _ in range(12):
+        told.append(step(box, chance))
+        assert box.in_force() in ("", box.last), told
