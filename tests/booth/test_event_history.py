@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import random
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from piboothup.setup import boot_import
 from piboothup.setup.boot_import import Box
 from piboothup.setup.root_settings_file import update
 from piboothup.spool import choices
-from piboothup.spool.admin import wipe
+from piboothup.spool.admin import wipe, wipe_steps
+from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.photos import jpeg, open_spool, take
@@ -225,6 +227,28 @@ def test_f12_after_a_wipe_of_all_no_event_is_in_force(box: History, by: str) -> 
     assert box.in_force() == ""  # nobody has named one
     box.card('[eventpics]\nlink_id = "tonight1"\n' + PLAIN[2])
     assert box.in_force() == "tonight1"
+
+
+@pytest.mark.parametrize("step", ["delete_photos", "delete_contexts", "delete_titles"])
+def test_c17_a_cut_wipe_of_the_event_in_use_keeps_it(
+    box: History, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def cut(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    box.hand("former12")
+    box.choose("tonight1")
+    context = box.start().active.context
+    spool = open_spool(box.spool.directory, box.clock)
+    take(spool, jpeg(), context)
+    plan = wipe.plan(wipe.survey(spool, booth_runs=True), "tonight1")
+    with monkeypatch.context() as patched, pytest.raises(wipe.WipeError):
+        patched.setattr(wipe_steps, step, cut)
+        wipe.wipe(spool, plan, unsent=True, in_use={context.id})
+    assert box.in_force() == "tonight1"
+    assert list(spool.names(NEW)) == []
+    wipe.wipe(spool, wipe.plan(wipe.survey(spool, booth_runs=False), "tonight1"), unsent=True)
+    assert box.in_force() == ""  # wiped while no booth ran: the config's does not come back
 
 
 def step(box: History, chance: random.Random) -> str:
