@@ -88,6 +88,7 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
         for draft in folder.glob(".*"):  # of an import that a power cut ended; it may hold a secret
             if _DRAFT.fullmatch(draft.name):
                 durable.remove(draft)
+    root_settings_file.renew_copy(box.settings_file)
     record = import_record.read(box.etc)
     note = _note(box, record)
     contents = {name: _content(box.boot / name) for name in names_in(box.boot) if (box.boot / name).is_file()}

@@ -117,6 +117,12 @@ def event(path: Path, *, anew: bool = False) -> EventPicsConfig:
     return EventPicsConfig(link_id=str(found.get("link_id", "")), album_id=str(found.get("album_id", "")))
 
 
+def renew_copy(path: Path) -> None:
+    """Bring the copy up to a whole file, as a power cut may have come between the two. Raises OSError."""
+    if _read(path)[0] is not None:
+        durable.update(_copy_of(path), read_bytes(path), mode=_MODE)
+
+
 def _copy_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.last")
 
