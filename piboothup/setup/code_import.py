@@ -30,8 +30,9 @@ from piboothup.config import ConfigError
 from piboothup.config.codes import BoothCode, CodeError, WifiNetwork, make, parse
 from piboothup.records import replace
 from piboothup.root_requests import WifiResult
-from piboothup.setup import root_settings_file, wifi_profiles
+from piboothup.setup import boot_import, root_settings_file, wifi_profiles
 from piboothup.setup.boot_import import PENDING, Box, spoke_later, write_key
+from piboothup.setup.boot_text import names_in
 from piboothup.setup.errors import Refused
 from piboothup.setup.radio import Radio, keep_country
 from piboothup.spool import durable
@@ -72,7 +73,7 @@ def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | N
     if box.forgets:
         raise Refused("the system keeps nothing at power-off: an overlay file system lies over it")
     with exclusive(box):
-        finish(box, radio.put_in_force)
+        _take_older(box, radio)
         if _settings(code, box) or code.country:
             _check_settings(code, box)
             text = make(replace(code, wifi=None)).reveal()
@@ -84,6 +85,19 @@ def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | N
     if code.country:
         radio.put_in_force(code.country)
     return None
+
+
+def _take_older(box: Box, radio: Radio) -> None:
+    """Take what is older than this code: one that was cut, and the card's file where the start's import is still due.
+
+    Raises OSError for the first; a card that can't be read keeps no code out.
+    """
+    finish(box, radio.put_in_force)
+    try:
+        if names_in(box.boot):
+            boot_import.run(box, radio.put_in_force)
+    except OSError as error:
+        log.error("card not imported reason=%s", error.strerror or error)
 
 
 def finish(box: Box, put_in_force: Callable[[str], None]) -> bool:

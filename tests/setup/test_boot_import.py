@@ -732,9 +732,16 @@ def _strike_once(card: Card, number: int, failure: int | None) -> bool:
 # -- a later word ---------------------------------------------------------------------------------------------------
 
 
+class NoRadio(radio.Radio):
+    """Radio of a computer that has none."""
+
+    def put_in_force(self, country: str) -> None:
+        """Nothing."""
+
+
 def say_by_code(card: Card, link_id: str, key: str = "") -> None:
     code = BoothCode(Secret(key) if key else None, link_id=link_id)
-    code_import.take({"code": make(code).reveal()}, card.box, radio.Radio())
+    code_import.take({"code": make(code).reveal()}, card.box, NoRadio())
 
 
 def refuse_writes(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -769,6 +776,26 @@ def test_u03_a_card_s_file_counts_once_against_a_later_code(
         card.run()
         assert event_of(card) == "tonight1"
         assert card.box.key_file.read_text() == "canary-key-newer\n"
+
+
+def test_u03_an_early_code_comes_after_the_card_s_file(card: Card) -> None:
+    """The start's import runs beside the booth: it may come to the file when a code was read already."""
+    card.file.write_text(FILE)
+    say_by_code(card, "tonight1", "canary-key-newer")
+    assert card.file.read_text(encoding="utf-8") == MASKED
+    card.run()
+    assert event_of(card) == "tonight1"
+    assert card.box.key_file.read_text() == "canary-key-newer\n"
+
+
+def test_u03_a_card_that_cannot_be_read_keeps_no_code_out(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    card.file.write_text(FILE)
+    monkeypatch.setattr(boot_import, "_content", broken)
+    say_by_code(card, "tonight1")
+    assert event_of(card) == "tonight1"
 
 
 def test_u03_a_step_that_failed_is_done_again_alone(card: Card) -> None:

@@ -98,6 +98,7 @@ def test_f11_nothing_is_asked_for_a_photo_of_another_disk(desk: Desk, tmp_path: 
     assert uploader is not None
     seen = uploader._must_restart
     uploader._must_restart = lambda: False  # type: ignore[method-assign]  # the main thread is late
+    desk.rest()  # else it may be looking already
     change_disk(desk, tmp_path)
     photo = next(iter(desk.booth.names(NEW)))
     desk.hint("new", str(photo))

@@ -38,6 +38,7 @@ from tests.booth.operations.test_code_reading import (
 from tests.care.bundle.test_parts import entry, parts
 from tests.care.raspberry import Raspberry
 from tests.support.booth import Box
+from tests.support.deadline import until
 from tests.support.kept_box import KeptBox
 
 __all__ = ["box", "root"]
@@ -85,6 +86,7 @@ def test_c03_no_secret_of_a_set_up_is_told_to_anybody(
     await_code(box)
     hold(box, WHOLE)
     asked(box, PageKind.CODE_BOOTH)
+    until(lambda: any("Barn" in text or "Booth" in text for text in [*drawn]))
     box.choose("use_code")
     assert told(box).is_good
     assert root.box.key_file.read_text() == f"{KEY}\n"
@@ -105,7 +107,6 @@ def test_c03_no_secret_of_a_set_up_is_told_to_anybody(
     pi.know(config=config)
     bundle = _bundle(pi, caplog.text, monkeypatch)
     assert b"card imported" in bundle["journal.txt"]
-    assert any("Barn" in text or "Booth" in text for text in drawn)
     open_files = [path for path in _files(pi.root, box.runtime, box.spool.directory) if path.name != CARD]
     places = {
         **{f"bundle: {name}": content.decode(errors="replace") for name, content in bundle.items()},

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from piboothup import status
-from piboothup.booth.flow.menu import OPERATOR_WINDOW_S
+from piboothup.booth.flow.menu import OPERATOR_WINDOW_S, MenuOptions
 from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import menu_options, root_helper
@@ -31,7 +31,7 @@ from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.status import BoothState
 from tests.booth.operations.test_code_reading import Root
 from tests.booth.operations.test_menu_options import menu_options_reader
-from tests.support.booth import Box, hang_on
+from tests.support.booth import Box
 from tests.support.photos import jpeg, take
 
 FILE = b'name = "Of the stick"\n[eventpics]\nlink_id = "efgh5678"\n'
@@ -210,7 +210,13 @@ def test_u13_a_press_waits_for_no_reader_of_codes(
 def test_u13_ready_and_a_press_wait_for_nothing_of_set_up(
     new: Box, held: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MenuOptionsReader, "read", lambda reader: hang_on(held)())
+    read = MenuOptionsReader.read
+
+    def late(reader: MenuOptionsReader) -> MenuOptions:
+        held.wait()
+        return read(reader)
+
+    monkeypatch.setattr(MenuOptionsReader, "read", late)
     new.start_ready()
     photo(new)
     assert status.read(new.runtime, "booth") is not None
