@@ -144,6 +144,10 @@ in_air dnsmasq dnsmasq --no-daemon --conf-file=/dev/null --user=root --pid-file=
   --dhcp-range=192.168.77.10,192.168.77.99 --dhcp-range=192.168.78.10,192.168.78.99
 in_air portal python3 /run/lab/portal.py
 """
+LAST_WORDS = """\
+cat /boot/firmware/piboothup-status.txt; nmcli device; nmcli -f NAME,UUID,FILENAME connection
+journalctl --no-pager --boot --lines 80 --unit 'piboothup-[rs]*' --unit NetworkManager --unit wpa_supplicant
+"""
 LEAVE = f"""\
 systemctl stop NetworkManager wpa_supplicant 'air-*'
 rm -f {PROFILES}/* {RUN_PROFILES}/*
@@ -196,6 +200,9 @@ def _air(box: Box) -> Iterator[None]:
     try:
         run(ARRIVE)
         yield
+    except Exception:
+        print(run(LAST_WORDS))
+        raise
     finally:
         run(LEAVE)
 
