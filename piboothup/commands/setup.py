@@ -74,7 +74,7 @@ def take_stick(_given: argparse.Namespace) -> int:
         point.mkdir(exist_ok=True)
         hurried = radio.Radio(_STICK_RADIO_S)
         with code_import.exclusive(box):
-            code_import.finish(box, radio.put_in_force)
+            code_import.take_older(box, hurried)
             result = file.take(box, STICK, point, lambda: _situation(radio.addresses()), hurried.put_in_force)
         (verb.RUNTIME / verb.RESULT).write_text(result)
     except OSError as error:

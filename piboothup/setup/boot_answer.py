@@ -41,7 +41,11 @@ class Imported:
 def told(file: BootFile, *, has_key: bool) -> list[str]:
     """What was taken of the settings, a line for each table."""
     plain = [name for name, value in file.settings.items() if not isinstance(value, dict)]
-    tables = {name: [*value] for name, value in file.settings.items() if isinstance(value, dict)}
+    tables = {
+        name: [key for key in value if key != "revision"]  # it is nothing that a person has written
+        for name, value in file.settings.items()
+        if isinstance(value, dict)
+    }
     if has_key:
         tables["eventpics"] = ["the key", *tables.get("eventpics", [])]
     lines = [", ".join(plain)] if plain else []

@@ -31,14 +31,14 @@ from piboothup.setup.boot_words import BootNetwork
 from piboothup.setup.root_settings_file import CardNote
 from piboothup.spool import durable
 from piboothup.spool.disk.file_system import Storage, look
+from piboothup.text import read_bytes
 
 log = logging.getLogger(__name__)
 
 PENDING = "pending-code"
 """Name of the file beside the config file that keeps a code's text while it is taken. It may hold the key."""
-WORDS = "words"
-"""Step of an import that takes key and settings. Each network is a step, by its number, and there are two more."""
-_COUNTRY, _CARD = "country", "card"
+WORDS, _COUNTRY, _CARD = "words", "country", "card"
+"""Steps of an import: key and settings, country, `(saved)` on the card. Each network is one too, by its number."""
 _KEY_MODE = 0o400
 _DRAFT = re.compile(r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml(\.last)?|imported\.json|pending-code)\.\d+")
 
@@ -102,21 +102,19 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
         return None
     hashes = {name: _sha256(content) for name, content in contents.items()}
     recorded = record.sha256.split()
-    newest = {*note.sha256s, *recorded[:1]}
+    known = recorded or [*note.sha256s]  # the record is newer, where it was not lost
     # One that was not read yet goes first, then the one that was read last.
-    found = sorted(hashes, key=lambda name: (hashes[name] in {*newest, *recorded}, hashes[name] not in newest))
+    found = sorted(hashes, key=lambda name: known.index(hashes[name]) if hashes[name] in known else -1)
     content = contents[found[0]]
     done = _imported(box, found, content)
-    is_of_another = _is_of_another_box(box, note, done.file.has_boxes)
-    is_taken = not is_of_another and hashes[found[0]] in {*newest, *recorded}
+    is_taken = hashes[found[0]] in known and not _is_of_another_box(box, note, done.file.has_boxes)
     if is_taken and not record.owed and (record.box, sorted(recorded)) == (box.id, sorted(hashes.values())):
         return None
-    is_recorded = hashes[found[0]] in recorded
     if not is_taken:
         taking = _Import(box, done, note, lambda _: True)
     else:  # by the note alone nothing is known of the other steps
-        taking = _Import(box, done, note, lambda step: step in record.owed if is_recorded else step != WORDS)
-    left = taking.take(content)
+        taking = _Import(box, done, note, lambda step: step in record.owed if recorded else step != WORDS)
+    left = taking.take(content, [hashes[name] for name in found[1:]])
     _put_in_force(box, done, put_in_force)
     answer(box.boot, box.id, done)
     read = [_sha256(left), *(hashes[name] for name in found[1:])]
@@ -211,16 +209,17 @@ class _Import:
         self._safe: list[Place] = []
         """Where the secrets stand that are durable elsewhere."""
 
-    def take(self, content: bytes) -> bytes:
-        """Do what is due; return the file's bytes on the card then."""
+    def take(self, content: bytes, others: Sequence[str] = ()) -> bytes:
+        """Do what is due; return the file's bytes on the card then. `others`: hashes of what lies there beside it."""
         taken, has_key = self._done.taken, self._step(WORDS, self._take_key)
         for number, found in enumerate(self._file.networks, start=1):
             if self._step(f"network {number}", partial(self._take_network, found)):
                 taken.append(f"Wi-Fi '{found.network.ssid}'")
-                self._safe += [found.place] if found.place in self._file.secrets else []
+                self._safe += [found.place] if found.place in self._file.secrets and self._is_kept(found) else []
         if has_key:
-            self._safe += [place for place in self._file.secrets if place[-1] == "api_key"]
-            if self._step(WORDS, partial(self._take_settings, content)):
+            if self._is_kept(None):
+                self._safe += [place for place in self._file.secrets if place[-1] == "api_key"]
+            if self._step(WORDS, partial(self._take_settings, content, others)):
                 taken += told(self._file, has_key=self._has_key)
         if self._file.country and self._step(_COUNTRY, self._take_country):
             taken.append(f"country: {self._file.country}")
@@ -233,6 +232,15 @@ class _Import:
         if not (is_done := do()):
             self.owed.append(name)
         return is_done
+
+    def _is_kept(self, found: BootNetwork | None) -> bool:
+        """Whether root has the network's password, or the key, that stands on the card: a code may have another."""
+        key = self._file.key
+        with contextlib.suppress(OSError):
+            if found is None:
+                return key is not None and read_bytes(self._box.key_file).decode() == f"{key.reveal()}\n"
+            return wifi_profiles.saved_password(found.network.ssid, self._box.profiles) == found.network.password
+        return False
 
     def _take_key(self) -> bool:
         key, key_file = self._file.key, self._box.key_file
@@ -264,7 +272,7 @@ class _Import:
             return True
         return False
 
-    def _take_settings(self, content: bytes) -> bool:
+    def _take_settings(self, content: bytes, others: Sequence[str]) -> bool:
         settings = dict(self._file.settings)
         if self._has_key:
             event = settings.get("eventpics", {})
@@ -279,7 +287,8 @@ class _Import:
         note = replace(self._note, box=self._box.id, has_boxes=self._note.has_boxes or self._file.has_boxes)
         if not self._done.is_of_stick:
             texts = (content, self._masked(content, self._file.secrets) or content)
-            note = CardNote(tuple(dict.fromkeys(map(_sha256, texts))), self._box.id, self._file.has_boxes)
+            hashes = dict.fromkeys([*map(_sha256, texts), *others])
+            note = CardNote(tuple(hashes), self._box.id, self._file.has_boxes)
         with self._telling("The settings"):
             root_settings_file.update(path, settings, anew=anew, note=note)
             return True

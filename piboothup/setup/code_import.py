@@ -73,13 +73,13 @@ def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | N
     if box.forgets:
         raise Refused("the system keeps nothing at power-off: an overlay file system lies over it")
     with exclusive(box):
-        _take_older(box, radio)
+        take_older(box, radio)
+        code = replace(code, country=code.country or _owed_country(box))
         if _settings(code, box) or code.country:
             _check_settings(code, box)
             text = make(replace(code, wifi=None)).reveal()
             durable.replace(box.etc / PENDING, text.encode(), mode=_PENDING_MODE)
             _put(code, box)
-            _forget_pending(box)
     if code.wifi is not None:
         return _join(code.wifi, code.country, box, radio)
     if code.country:
@@ -87,8 +87,8 @@ def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | N
     return None
 
 
-def _take_older(box: Box, radio: Radio) -> None:
-    """Take what is older than this code: one that was cut, and the card's file where the start's import is still due.
+def take_older(box: Box, radio: Radio) -> None:
+    """Take what is older than a code or stick: a code that was cut, and the card's file before the start's import.
 
     Raises OSError for the first; a card that can't be read keeps no code out.
     """
@@ -98,6 +98,14 @@ def _take_older(box: Box, radio: Radio) -> None:
             boot_import.run(box, radio.put_in_force)
     except OSError as error:
         log.error("card not imported reason=%s", error.strerror or error)
+
+
+def _owed_country(box: Box) -> str:
+    """Country of an earlier code that could not be kept yet."""
+    try:
+        return _checked({"code": read_bytes(box.etc / PENDING).decode()}).country
+    except (OSError, UnicodeDecodeError, Refused):
+        return ""
 
 
 def finish(box: Box, put_in_force: Callable[[str], None]) -> bool:
@@ -116,7 +124,6 @@ def finish(box: Box, put_in_force: Callable[[str], None]) -> bool:
         _forget_pending(box)
         return True
     _put(code, box)
-    _forget_pending(box)
     if code.country:
         put_in_force(code.country)
     log.warning("code finished")
@@ -142,14 +149,25 @@ def _check_settings(code: BoothCode, box: Box) -> None:
 
 
 def _put(code: BoothCode, box: Box) -> None:
-    """Put key, settings and country in place; after a cut it does the rest. Raises OSError."""
+    """Put key, settings and country in place, and forget the pending code; after a cut it does the rest.
+
+    A country that can't be kept stays pending alone: it lies on another disk, and is nothing that a newer word would
+    take back. Raises OSError.
+    """
     if code.key is not None:
         write_key(box, code.key)
     if settings := _settings(code, box):
         root_settings_file.update(box.settings_file, settings)
         spoke_later(box)
     if code.country:
-        keep_country(box.boot, code.country)
+        try:
+            keep_country(box.boot, code.country)
+        except OSError as error:
+            log.error("country not kept reason=%s", error.strerror or error)
+            text = make(BoothCode(country=code.country)).reveal()
+            durable.replace(box.etc / PENDING, text.encode(), mode=_PENDING_MODE)
+            return
+    _forget_pending(box)
 
 
 def _forget_pending(box: Box) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
 import shutil
 import stat
 import threading
@@ -722,3 +723,21 @@ def test_u06_what_commands_may_take_in_all_is_limited() -> None:
     assert radio.LIMIT_S + 4 * radio.LEAST_S <= action_runner.RESULT_TIMEOUT_S <= 30  # reasons, profiles, way back
     before_joining_s = 4 * radio.HURRIED_S + radio.SCAN_TIMEOUT_S  # in use, country, profiles, switch; scan
     assert before_joining_s + radio.LEAST_S <= radio.LIMIT_S
+
+
+def test_u10_a_country_that_cannot_be_kept_keeps_nothing_out(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The boot partition is read-only: else the same code would be taken anew at each start, over what is newer."""
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as failing:
+        failing.setattr(code_import, "keep_country", broken)
+        root.take(BoothCode(link_id="efgh5678", country="DE"))
+        assert root_settings_file.event(root.box.settings_file).link_id == "efgh5678"
+        root.take(BoothCode(link_id="ijkl9012"))
+        assert code_import.finish(root.box, root.put_in_force)
+        assert root_settings_file.event(root.box.settings_file).link_id == "ijkl9012"
+    assert code_import.finish(root.box, root.put_in_force)
+    assert "regdom=DE" in (root.box.boot / "cmdline.txt").read_text()
+    assert not (root.box.etc / PENDING).exists()
