@@ -186,12 +186,12 @@ def settle(directory: Path, config: Config, before: Config | None) -> None:
     """Leave in the file what holds over this config: what has ended would hold again if the former came back.
 
     `before`: the last good config. If another event was named since, damaged choices go too: that is the last word.
-    Raises OSError.
+    One without an event tells nothing of that, as a wipe takes the event out of it. Raises OSError.
     """
     try:
         found = _standing_in(directory, config)
     except _Damaged:
-        if before is None or Said.by(before).event == Said.by(config).event:
+        if before is None or not before.eventpics.link_id or Said.by(before).event == Said.by(config).event:
             return
         found = Choices()
     durable.update(directory / FILE, as_toml(Said.by(config), found).encode())

@@ -229,6 +229,20 @@ def test_f12_after_a_wipe_of_all_no_event_is_in_force(box: History, by: str) -> 
     assert box.in_force() == "tonight1"
 
 
+@pytest.mark.parametrize("damage", [b"", None])
+def test_f12_choices_lost_after_a_wipe_bring_no_event_back(box: History, damage: bytes | None) -> None:
+    """The wipe took the event out of the good copy: that another one was named can't be told from it."""
+    box.name_on_card("former12")
+    take(open_spool(box.spool.directory, box.clock), jpeg(), box.start().active.context)
+    box.wipe_all()
+    file = box.spool.directory / choices.FILE
+    file.unlink() if damage is None else file.write_bytes(damage)
+    for _ in range(2):
+        assert box.in_force() == ""
+    box.choose("tonight1")
+    assert box.in_force() == "tonight1"
+
+
 @pytest.mark.parametrize("step", ["delete_photos", "delete_contexts", "delete_titles"])
 def test_c17_a_cut_wipe_of_the_event_in_use_keeps_it(
     box: History, monkeypatch: pytest.MonkeyPatch, step: str
