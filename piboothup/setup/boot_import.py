@@ -215,9 +215,10 @@ class _Import:
         for number, found in enumerate(self._file.networks, start=1):
             if self._step(f"network {number}", partial(self._take_network, found)):
                 taken.append(f"Wi-Fi '{found.network.ssid}'")
-                self._safe += [found.place] if found.place in self._file.secrets and self._is_kept(found) else []
+                is_safe = self._is_due(f"network {number}") or self._is_kept(found)
+                self._safe += [found.place] if found.place in self._file.secrets and is_safe else []
         if has_key:
-            if self._is_kept(None):
+            if self._is_due(WORDS) or self._is_kept(None):
                 self._safe += [place for place in self._file.secrets if place[-1] == "api_key"]
             if self._step(WORDS, partial(self._take_settings, content, others)):
                 taken += told(self._file, has_key=self._has_key)

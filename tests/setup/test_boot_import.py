@@ -821,6 +821,19 @@ def test_u02_only_what_root_has_goes_from_the_card(card: Card, monkeypatch: pyte
     assert (KEY in text, PASSWORD in text) == (secret == "key", secret == "password")
 
 
+def test_u02_a_key_that_root_may_not_read_leaves_the_card(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the uploader's alone, and was just written: nothing needs to be read of it."""
+
+    def refused(path: Path) -> bytes:
+        if path == card.box.key_file:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return path.read_bytes()
+
+    monkeypatch.setattr(boot_import, "read_bytes", refused)
+    card.imported()
+    assert card.file.read_text(encoding="utf-8") == MASKED
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_u01_a_file_that_was_passed_over_never_counts(card: Card, lost: bool) -> None:
     """Whatever became of the record: the answer has told that it is to be deleted."""
