@@ -15,10 +15,11 @@ def power_off(values: Mapping[str, object]) -> None:
     """Start the shutdown without waiting for its end. Raises Refused, OSError, SubprocessError."""
     if values:
         raise Refused("power-off takes no values")
-    subprocess.run(  # noqa: S603  (nothing in it is the booth's)
-        [SYSTEMCTL, "--no-block", "poweroff"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=True,
-        timeout=_TIMEOUT_S,
+    systemctl("--no-block", "poweroff", timeout_s=_TIMEOUT_S)
+
+
+def systemctl(*words: str, timeout_s: float) -> None:
+    """Run systemctl with words of which none is the booth's. Raises OSError, SubprocessError."""
+    subprocess.run(  # noqa: S603
+        [SYSTEMCTL, *words], stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=timeout_s
     )

@@ -6,19 +6,18 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from piboothup import power
 from piboothup.booth.flow.pages import PageKind
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.gpio.led import LightPattern
-from piboothup.booth.panel.font import Face
 from piboothup.config import CaptureConfig, PanelConfig
 from piboothup.problems import problem
 from piboothup.simulator.gallery_views import portrait
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.status import BoothState
 from tests.support.booth import Box
+from tests.support.panel import drawn_texts
 
 
 def test_guest_sees_viewfinder_until_last_second_no_old_picture(box: Box) -> None:
@@ -111,14 +110,7 @@ def test_the_albums_code_can_be_kept_out_of_ready(box: Box, where: str) -> None:
 
 
 def test_c18_other_event_titles_never_drawn_while_guests_shoot(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: set[str] = set()
-    draw = Face.draw
-
-    def note(face: Face, image: Image.Image, x: int, y: int, text: str, lit: bool = True) -> int:
-        drawn.add(text)
-        return draw(face, image, x, y, text, lit)
-
-    monkeypatch.setattr(Face, "draw", note)
+    drawn = drawn_texts(monkeypatch)
     box.spool.prepare()
     box.spool.write_events([AlbumEvent("Anna & Ben", "abcd1234"), AlbumEvent("A secret wedding", "other567")])
     box.start_ready()

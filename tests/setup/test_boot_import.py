@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import pwd
@@ -30,7 +29,7 @@ from piboothup.setup.wifi_profiles import path_of, saved_password
 from piboothup.spool import durable
 from piboothup.spool.disk.file_system import Storage
 from piboothup.status import UploaderReport, WifiReport
-from tests.spool.crash.model import Disk, Killed, Recording, Tree, read_tree, states, write_tree
+from tests.spool.crash.model import Disk, Recording, Tree, read_tree, states, strike_once, write_tree
 from tests.support.kept_box import KeptBox
 from tests.support.mounts import MountNamespace, disk, mounts
 from tests.support.users import IS_ROOT
@@ -697,7 +696,7 @@ def test_u02_a_disk_that_fails_at_any_step_loses_no_secret(
     while struck:
         shutil.rmtree(tmp_path / "box")
         card = used_box(tmp_path / "box")
-        struck = _strike_once(card, number, failure)
+        struck = strike_once(card.root, number, failure, card.run)
         tree = read_tree(card.root)
         assert places(tree, KEY) - {path for path, _ in tree if is_draft(path)}, number
         card.run()
@@ -709,24 +708,6 @@ def test_u02_a_disk_that_fails_at_any_step_loses_no_secret(
 def without_note(tree: Tree) -> list[tuple[str, bytes | None]]:
     """The tree without the hashes of the file that was read: the second time some of its secrets are gone."""
     return [(path, content and re.sub(rb"# Card file .* read", b"", content)) for path, content in tree]
-
-
-def _strike_once(card: Card, number: int, failure: int | None) -> bool:
-    """Import while the call with this number fails, or kills; whether there was one."""
-    calls = 0
-
-    def strike(_call: str, _path: str) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == number + 1:
-            if failure is None:
-                raise Killed
-            raise OSError(failure, "struck")
-
-    with Recording(card.root, strike):
-        with contextlib.suppress(OSError, Killed):
-            card.run()
-    return calls > number
 
 
 # -- a later word ---------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import logging
 import os
@@ -27,7 +26,7 @@ from piboothup.setup.boot_import import PENDING, Box
 from piboothup.setup.errors import Refused
 from piboothup.setup.radio import Radio
 from piboothup.spool import durable
-from tests.spool.crash.model import Disk, Killed, Recording, Tree, read_tree, states, write_tree
+from tests.spool.crash.model import Disk, Recording, Tree, read_tree, states, strike_once, write_tree
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 from tests.support.kept_box import KeptBox
@@ -482,7 +481,8 @@ def test_u02_a_code_on_a_failing_disk_is_finished_first(tmp_path: Path, failure:
         root = Root(tmp_path / "box")
         for code in codes:
             root.take(code)
-        is_struck = number is not None and strike(root, number, failure)
+        etc = root.box.etc.parent
+        is_struck = number is not None and strike_once(etc, number, failure, lambda: root.take(NEW))
         for code in name:
             root.take(code)
         return started(tmp_path / "box"), is_struck
@@ -493,23 +493,6 @@ def test_u02_a_code_on_a_failing_disk_is_finished_first(tmp_path: Path, failure:
         found.append(ended(len(found), OLD))
     assert {tree for tree, _ in found} == {old, new}
     assert len(found) > 15
-
-
-def strike(root: Root, number: int, failure: int | None) -> bool:
-    """Take the new code while the call with this number fails, or kills; whether there was one."""
-    calls = 0
-
-    def struck(_call: str, _path: str) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == number + 1:
-            if failure is None:
-                raise Killed
-            raise OSError(failure, "struck")
-
-    with Recording(root.box.etc.parent, struck), contextlib.suppress(OSError, Killed):
-        root.take(NEW)
-    return calls > number
 
 
 def test_u02_a_code_that_can_t_be_finished_yet_is_root_s_alone(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:

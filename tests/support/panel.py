@@ -12,7 +12,10 @@ import random
 from collections.abc import Iterable
 from typing import Protocol
 
+import pytest
 from PIL import Image
+
+from piboothup.booth.panel.font import Face
 
 _ARGUMENTS = {
     0x20: 1, 0x21: 2, 0x22: 2, 0x81: 1, 0x8D: 1, 0xA8: 1, 0xD3: 1, 0xD5: 1, 0xD9: 1, 0xDA: 1, 0xDB: 1,
@@ -163,3 +166,16 @@ class EmulatedOled:
         if self._column > self._column_range[1]:
             self._column = self._column_range[0]
             self._page = self._page_range[0] if self._page == self._page_range[1] else self._page + 1
+
+
+def drawn_texts(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Each text that is drawn from now on."""
+    drawn: set[str] = set()
+    draw = Face.draw
+
+    def recorded(face: Face, image: Image.Image, x: int, y: int, text: str, lit: bool = True) -> int:
+        drawn.add(text)
+        return draw(face, image, x, y, text, lit)
+
+    monkeypatch.setattr(Face, "draw", recorded)
+    return drawn

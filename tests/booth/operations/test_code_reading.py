@@ -199,15 +199,19 @@ def test_u08_a_code_counts_over_what_was_chosen_before(box: Box, root: Root) -> 
     assert (event.link_id, event.album_id) == ("abcd1234", "a1")
 
 
+def photograph(box: Box) -> None:
+    box.press()
+    box.until_light(LightPattern.HURRY)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.SAVED)
+
+
 def test_c13_outside_of_set_up_nobody_looks_for_codes(box: Box, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     monkeypatch.setattr(code_reader.CodeReader, "__init__", lambda reader: read.append("begun"))
     hold(box, WHOLE)
     box.start_ready()
-    box.press()
-    box.until_light(LightPattern.HURRY)
-    box.clock.pass_s(1.0)
-    box.until_light(LightPattern.SAVED)
+    photograph(box)
     box.clock.pass_s(60.0)
     box.until_light(LightPattern.READY)
     box.open_menu()
@@ -466,10 +470,7 @@ def code_of(box: Box, text: str) -> object:
 def test_u09_a_code_in_view_of_a_photo_is_only_in_the_photo(box: Box, root: Root) -> None:
     hold(box, WHOLE)
     box.start_ready()
-    box.press()
-    box.until_light(LightPattern.HURRY)
-    box.clock.pass_s(1.0)
-    box.until_light(LightPattern.SAVED)
+    photograph(box)
     assert list(root.box.etc.iterdir()) == [] and root.joined == []
 
 

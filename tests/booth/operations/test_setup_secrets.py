@@ -10,10 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from piboothup.booth.flow.pages import PageKind
-from piboothup.booth.panel.font import Face
 from piboothup.care.bundle import parts as bundle_parts
 from piboothup.cli import main
 from piboothup.commands import setup
@@ -40,6 +38,7 @@ from tests.care.raspberry import Raspberry
 from tests.support.booth import Box
 from tests.support.deadline import until
 from tests.support.kept_box import KeptBox
+from tests.support.panel import drawn_texts
 
 __all__ = ["box", "root"]
 
@@ -82,7 +81,7 @@ def test_c03_no_secret_of_a_set_up_is_told_to_anybody(
     root.box.trials.mkdir(parents=True)
     root.box.key_file.unlink(missing_ok=True)
     root._watch = ImportWatch(etc)
-    drawn = _recorded(monkeypatch)
+    drawn = drawn_texts(monkeypatch)
     await_code(box)
     hold(box, WHOLE)
     asked(box, PageKind.CODE_BOOTH)
@@ -117,19 +116,6 @@ def test_c03_no_secret_of_a_set_up_is_told_to_anybody(
         "panel": "\n".join(drawn),
     }
     assert {place for place, text in places.items() if "canary-key" in text or "canary-password" in text} == set()
-
-
-def _recorded(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Each text that is drawn on the panel."""
-    drawn: set[str] = set()
-    draw = Face.draw
-
-    def recorded(face: Face, image: Image.Image, x: int, y: int, text: str, lit: bool = True) -> int:
-        drawn.add(text)
-        return draw(face, image, x, y, text, lit)
-
-    monkeypatch.setattr(Face, "draw", recorded)
-    return drawn
 
 
 def _imported(place: boot_import.Box, before: str, after: str) -> str:

@@ -11,6 +11,7 @@ A call that changes the disk and that this model does not know is an error: teac
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import math
@@ -466,6 +467,23 @@ def _sample(choices: Sequence[Sequence[T]], most: int, seed: int) -> Iterator[tu
             yield chosen
         if len(seen) == most:
             return
+
+
+def strike_once(root: Path, number: int, failure: int | None, work: Callable[[], object]) -> bool:
+    """Do the work while its call with this number fails with this errno, or kills; whether there was one."""
+    calls = 0
+
+    def strike(_call: str, _path: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == number + 1:
+            if failure is None:
+                raise Killed
+            raise OSError(failure, "struck")
+
+    with Recording(root, strike), contextlib.suppress(OSError, Killed):
+        work()
+    return calls > number
 
 
 # -- folders as values ---------------------------------------------------------------------------------------------
