@@ -68,8 +68,9 @@ class Box:
     @property
     def forgets(self) -> bool:
         """Whether what is written is gone at power-off: the system lies in memory, as with an overlay on it."""
+        folders = [self.etc, self.profiles if self.profiles.is_dir() else self.etc]  # not all have NetworkManager
         try:
-            return Storage.MEMORY in (look(self.etc), look(self.profiles))
+            return Storage.MEMORY in map(look, folders)
         except OSError:  # what does not say where it keeps things is not relied upon
             return True
 

@@ -874,6 +874,16 @@ def test_u04_settings_of_another_box_s_table_go_with_its_file(card: Card, text: 
     assert event_of(card) == ""
 
 
+def test_f09_a_system_without_networkmanager_keeps_what_it_has(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boot_import, "look", lambda path: Storage.DISK if path.stat() else None)
+    monkeypatch.setattr(KeptBox, "forgets", Box.forgets)
+    shutil.rmtree(card.box.profiles)
+    card.imported()
+    assert KEY not in card.file.read_text(encoding="utf-8")
+    say_by_code(card, "tonight1")
+    assert event_of(card) == "tonight1"
+
+
 @pytest.mark.parametrize("folder", ["etc", "profiles"])
 def test_f09_secrets_stay_on_the_card_of_a_system_in_memory(
     card: Card, monkeypatch: pytest.MonkeyPatch, folder: str
