@@ -29,7 +29,7 @@ from piboothup.setup.wifi_profiles import path_of, saved_password
 from piboothup.spool import durable
 from piboothup.spool.disk.file_system import Storage
 from piboothup.status import UploaderReport, WifiReport
-from tests.spool.crash.model import Disk, Recording, Tree, read_tree, states, strike_once, write_tree
+from tests.spool.crash.model import Disk, Recording, Tree, all_states, read_tree, strike_once, write_tree
 from tests.support.kept_box import KeptBox
 from tests.support.mounts import MountNamespace, disk, mounts
 from tests.support.users import IS_ROOT
@@ -636,23 +636,19 @@ def test_p13_a_cut_at_any_step_leaves_old_or_new_whole(
     old, new = dict(before), dict(after)
     (profile,) = (path for path in new if path.startswith("profiles/"))
     escaped = PASSWORD.replace("\\", "\\\\")
-    seen = set[Tree]()
-    for cut in recording.trace.cuts:
-        for tree in states(recording.trace, cut, kind):
-            if tree in seen:
-                continue
-            seen.add(tree)
-            found = dict(tree)
-            for path, content in new.items():
-                assert found.get(path) in (old.get(path), content), (cut, path)
-            if found["boot/piboothup.toml"] == new["boot/piboothup.toml"]:
-                for path in ("etc/key", "etc/settings.toml", profile):
-                    assert found[path] == new[path], (cut, path)
-            again = Card(tmp_path / "box")
-            write_tree(tree, again.root)
-            again.run()
-            assert without_note(read_tree(again.root)) == without_note(after), cut
-            assert again.run() is None
+    seen = all_states(recording.trace, kind)
+    for tree, cut in seen.items():
+        found = dict(tree)
+        for path, content in new.items():
+            assert found.get(path) in (old.get(path), content), (cut, path)
+        if found["boot/piboothup.toml"] == new["boot/piboothup.toml"]:
+            for path in ("etc/key", "etc/settings.toml", profile):
+                assert found[path] == new[path], (cut, path)
+        again = Card(tmp_path / "box")
+        write_tree(tree, again.root)
+        again.run()
+        assert without_note(read_tree(again.root)) == without_note(after), cut
+        assert again.run() is None
     assert len(seen) > 20
     assert places(after, KEY) == {"etc/key"}
     assert len(places(after, escaped)) == 1
@@ -670,19 +666,15 @@ def test_p13_u02_a_stick_cut_at_any_step_leaves_old_or_new(tmp_path: Path, kind:
     old, recording = dict(read_tree(card.root)), Recording(card.root)
     with recording:
         new = take(card)
-    seen = set[Tree]()
-    for cut in recording.trace.cuts:
-        for tree in states(recording.trace, cut, kind):
-            if tree in seen:
-                continue
-            seen.add(tree)
-            for path, content in new.items():
-                assert dict(tree).get(path) in (old.get(path), content), (cut, path)
-            if dict(tree)["etc/settings.toml"] == new["etc/settings.toml"]:
-                assert dict(tree)["etc/key"] == new["etc/key"], cut
-            again = Card(tmp_path / "box")
-            write_tree(tree, again.root)
-            assert take(again) == new, cut
+    seen = all_states(recording.trace, kind)
+    for tree, cut in seen.items():
+        for path, content in new.items():
+            assert dict(tree).get(path) in (old.get(path), content), (cut, path)
+        if dict(tree)["etc/settings.toml"] == new["etc/settings.toml"]:
+            assert dict(tree)["etc/key"] == new["etc/key"], cut
+        again = Card(tmp_path / "box")
+        write_tree(tree, again.root)
+        assert take(again) == new, cut
     assert len(seen) > 10
 
 

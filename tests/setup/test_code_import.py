@@ -26,7 +26,7 @@ from piboothup.setup.boot_import import PENDING, Box
 from piboothup.setup.errors import Refused
 from piboothup.setup.radio import Radio
 from piboothup.spool import durable
-from tests.spool.crash.model import Disk, Recording, Tree, read_tree, states, strike_once, write_tree
+from tests.spool.crash.model import Disk, Recording, Tree, all_states, read_tree, states, strike_once, write_tree
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 from tests.support.kept_box import KeptBox
@@ -453,18 +453,14 @@ def test_u02_a_code_cut_at_any_step_is_old_or_new_whole(tmp_path: Path, kind: Di
     old, new = ({path: content for path, content in tree if content is not None} for tree in (before, after))
     assert {"etc/key", "etc/settings.toml", "boot/cmdline.txt"} <= old.keys() == new.keys()
     assert set(states(recording.trace, recording.trace.cuts[-1], kind)) == {after}, "taken for good"
-    seen = set[Tree]()
+    seen = all_states(recording.trace, kind)
     found = set[Tree]()
-    for cut in recording.trace.cuts:
-        for tree in states(recording.trace, cut, kind):
-            if tree in seen:
-                continue
-            seen.add(tree)
-            if f"etc/{PENDING}" not in dict(tree):
-                assert {path: dict(tree).get(path) for path in old} in (old, new), f"a mix for good at {cut}"
-            write_tree(tree, tmp_path / "box")
-            found.add(started(tmp_path / "box"))
-            assert started(tmp_path / "box") in found
+    for tree, cut in seen.items():
+        if f"etc/{PENDING}" not in dict(tree):
+            assert {path: dict(tree).get(path) for path in old} in (old, new), f"a mix for good at {cut}"
+        write_tree(tree, tmp_path / "box")
+        found.add(started(tmp_path / "box"))
+        assert started(tmp_path / "box") in found
     assert found == {before, after}
     assert len(seen) > 15
 

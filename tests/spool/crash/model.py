@@ -344,6 +344,15 @@ def _site(frame: FrameType | None) -> str:
 # -- what a cut may leave ------------------------------------------------------------------------------------------
 
 
+def all_states(trace: Trace, disk: Disk) -> dict[Tree, int]:
+    """Each state that any cut may leave, and after how many steps it is first seen."""
+    found: dict[Tree, int] = {}
+    for cut in trace.cuts:
+        for tree in states(trace, cut, disk):
+            found.setdefault(tree, cut)
+    return found
+
+
 def states(trace: Trace, cut: int, disk: Disk, most: int = 32) -> Iterator[Tree]:
     """The states that a cut after `cut` steps may leave; where there are more than `most`, a fixed sample of them."""
     steps = trace.steps[:cut]
