@@ -18,7 +18,7 @@ from piboothup.spool import choices, commit, durable
 from piboothup.spool.admin.wipe import WipeError, resume_wipe
 from piboothup.spool.disk import hidden_photos, known_spools
 from piboothup.spool.layout_version import SpoolUnusable, read_id
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.listing import COMMITTED, SENT
 from piboothup.spool.recovery import recover
 from piboothup.spool.retention import sweep
 from piboothup.spool.store import AlreadyRunning, Spool
@@ -178,8 +178,7 @@ class StorageMonitor:
         hidden = hidden_photos.read(directory) | self._left_behind | others
         try:
             if hidden:
-                places = (NEW, SENT, PARKED, QUARANTINE)
-                visible = {str(name) for place in places for name in self._spool.names(place)}
+                visible = {str(name) for place in COMMITTED for name in self._spool.names(place)}
                 done = {entry for entry in hidden - others if entry.startswith(hidden_photos.SPOOL)}
                 hidden -= visible | done | self._sent_there
                 hidden_photos.write(directory, hidden)

@@ -99,10 +99,13 @@ def _add_qr(qr: argparse.ArgumentParser) -> None:
 
 def _add_queue(queue: argparse.ArgumentParser) -> None:
     commands = queue.add_subparsers(metavar="WHAT", required=True)
-    listing = commands.add_parser("list", help="every photo that waits or is parked")
+    listing = commands.add_parser("list", help="every photo that the album does not have")
     listing.set_defaults(function="spool_queue.show_photos")
     retry = commands.add_parser("retry", help="parked photos back, end any pause, try now")
     retry.set_defaults(function="spool_queue.retry_parked")
+    restore = commands.add_parser("restore", help="send photos after all that guests took back")
+    restore.set_defaults(function="spool_queue.restore_withdrawn")
+    restore.add_argument("--event", metavar="ID", help="of this event alone (its linkId)")
     export = commands.add_parser("export", help="copy all photos, a folder per event, names for people")
     export.set_defaults(function="spool_queue.export_photos")
     export.add_argument("directory", type=Path, metavar="DIR")

@@ -25,21 +25,23 @@ from piboothup.spool import durable, handover, wipe_journal
 from piboothup.spool.admin import assign, export, inventory, wipe
 from piboothup.spool.admin.inventory import Attribution
 from piboothup.spool.disk import hidden_photos
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE
+from piboothup.spool.listing import HELD, KEPT, NEW, PARKED, QUARANTINE, WITHDRAWN
 from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.text import one_line
 
+_WORDS = {NEW: "waits", HELD: "held", PARKED: "parked", KEPT: "kept", WITHDRAWN: "withdrawn"}
+"""State of a photo by its folder, in the list of those that the album does not have."""
+
 
 def show_photos(given: argparse.Namespace) -> int:
-    """Print every photo that waits or is parked."""
+    """Print every photo that the album does not have."""
     spool = _opened(load_effective(given).config)
     attribution = Attribution(spool.directory)
-    for place in (NEW, PARKED):
+    for place, word in _WORDS.items():
         for name in sorted(spool.names(place), key=lambda name: name.order):
             unix_ms = spool.taken_at_ms(name)
             when = "time unknown" if unix_ms is None else f"{datetime.fromtimestamp(unix_ms // 1000, UTC):%F %T}"
-            word = "waits " if place == NEW else "parked"
-            print(f"{word}  {when:19}  {name.file_name}  {attribution.title(attribution.event_of(name))}")
+            print(f"{word:9}  {when:19}  {name.file_name}  {attribution.title(attribution.event_of(name))}")
     return OK
 
 
@@ -53,6 +55,23 @@ def retry_parked(given: argparse.Namespace) -> int:
         raise CommandFails(f"A parked photo can't be moved ({error.strerror}): {_remedy(error)}.") from None
     heard = send_hint(command_directory(), "uploader", "retry")
     print(f"{count} parked photos wait again. " + ("Trying now." if heard else "The uploader is not running."))
+    return OK
+
+
+def restore_withdrawn(given: argparse.Namespace) -> int:
+    """Let photos that guests took back be sent after all."""
+    spool = _opened(load(given))
+    attribution = Attribution(spool.directory)
+    wanted = [name for name in spool.names(WITHDRAWN) if given.event in (None, attribution.event_of(name))]
+    with _in_the_journal():
+        try:
+            for name in wanted:
+                handover.restore(spool, name)
+        except OSError as error:
+            raise CommandFails(f"A photo can't be moved ({error.strerror}): {_remedy(error)}.") from None
+        logging.getLogger(__name__).warning("restored photos=%d", len(wanted))
+    print(f"{len(wanted)} photos that were taken back wait again.")
+    send_hint(command_directory(), "uploader", "retry")
     return OK
 
 
@@ -142,10 +161,12 @@ def _show(held: list[wipe.EventPhotos]) -> None:
     """Print the card's content, one line per event."""
     for event in held:
         if event.taken:
+            places = {"parked": PARKED, "quarantined": QUARANTINE, "taken back": WITHDRAWN, "kept": KEPT}
+            counted = {word: event.count(place) for word, place in places.items()}
+            shown = [f"{n} {word}" for word, n in counted.items() if n or word in ("parked", "quarantined")]
             print(
                 f"{event.title} [{one_line(event.event)}]: {event.taken} photos, "
-                f"{len(event.unsent)} not in the album yet "
-                f"({event.count(PARKED)} parked, {event.count(QUARANTINE)} quarantined)"
+                f"{len(event.unsent)} not in the album yet ({', '.join(shown)})"
             )
     if not any(event.taken for event in held):
         print("No photos.")

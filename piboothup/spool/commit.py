@@ -41,19 +41,19 @@ class NotSaved(SpoolError):
         return problem(code, self.problem.detail)
 
 
-def commit(spool: Spool, name: PhotoName, context: Context, jpeg: bytes) -> None:
+def commit(spool: Spool, name: PhotoName, context: Context, jpeg: bytes, place: str = NEW) -> None:
     """Store the photo; on return it survives a power cut at any later instant. Raises NotSaved.
 
-    All bytes are in memory, their hash is in the name. Create in tmp/, reserve, write, fsync, close, rename into
-    new/<boot>/, fsync that folder. A failed sync is answered with a new inode, a full card with room from the oldest
-    sent photos, each once.
+    `place`: new/, or held/ for a photo that is not the uploader's yet. All bytes are in memory, their hash is in the
+    name. Create in tmp/, reserve, write, fsync, close, rename into <place>/<boot>/, fsync that folder. A failed sync
+    is answered with a new inode, a full card with room from the oldest sent photos, each once.
     """
     session = spool.session
     if name.order not in session.begun:
         raise NotSaved(problem("not_saved", "another disk is there now"), errno.ESTALE)
-    part, placed = spool.directory / TMP / f"{name}.part", spool.path(name)
+    part, placed = spool.directory / TMP / f"{name}.part", spool.path(name, place)
     room = functools.partial(make_room, spool, ROOM_PHOTOS)
-    _store(spool, session, name, placed, lambda: _put(spool, name, context, jpeg, part, placed, room))
+    _store(spool, session, name, placed, lambda: _put(spool, name, context, jpeg, part, placed, room, place))
     session.begun.discard(name.order)
     spool.free_space.record_size(len(jpeg))
 
@@ -145,6 +145,7 @@ def _put(
     part: Path,
     target: Path,
     room: Callable[[], int],
+    place: str = NEW,
 ) -> None:
     """Write the photo to `part` and rename it to `target`. Writes once more where that may help. Raises OSError.
 
@@ -153,7 +154,7 @@ def _put(
 
     def write() -> None:
         _write_context(spool, context)
-        spool.make_folder(NEW, name)
+        spool.make_folder(place, name)
         durable.write_new(part, jpeg)
 
     try:

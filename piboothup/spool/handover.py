@@ -1,4 +1,7 @@
-"""A photo's way out: open it, move it to sent/, parked/ or quarantine/, delete it once it is sent."""
+"""A photo's way out: open it, move it to sent/, parked/ or quarantine/, delete it once it is sent.
+
+In layout 2 the booth first holds it: from held/ it goes to new/, withdrawn/ or kept/.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Sequence
 
 from piboothup.spool import durable
 from piboothup.spool.capture_time import boots
-from piboothup.spool.listing import BOOTS, NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.listing import BOOTS, HELD, NEW, PARKED, QUARANTINE, SENT, WITHDRAWN
 from piboothup.spool.names import PhotoName
 from piboothup.spool.photo_file import VerifyingReader, matches_digest
 from piboothup.spool.store import Spool
@@ -41,6 +44,34 @@ def quarantine(spool: Spool, name: PhotoName) -> None:
     if not spool.path(name, QUARANTINE).parent.is_dir():
         spool.make_folder(QUARANTINE, name)
     durable.move(spool.path(name), spool.path(name, QUARANTINE))
+
+
+def move_held(spool: Spool, name: PhotoName, place: str) -> None:
+    """Move a photo from held/ to new/ (it is the uploader's), withdrawn/ (a guest took it back) or kept/.
+
+    Raises OSError.
+    """
+    spool.make_folder(place, name)
+    durable.move(spool.path(name, HELD), spool.path(name, place))
+
+
+def release_held(spool: Spool) -> int:
+    """Move every photo in held/ to new/; return how many. One that can't be moved holds up no other."""
+    released = 0
+    for name in sorted(spool.names(HELD), key=lambda name: name.order):
+        try:
+            move_held(spool, name, NEW)
+            released += 1
+        except OSError as error:
+            spool.log_once(logging.ERROR, "still held photo=%s reason=%s", name, error.strerror)
+    return released
+
+
+def restore(spool: Spool, name: PhotoName) -> None:
+    """Send a photo after all that a guest took back: from withdrawn/ to held/ and on to new/. Raises OSError."""
+    spool.make_folder(HELD, name)
+    durable.move(spool.path(name, WITHDRAWN), spool.path(name, HELD))
+    move_held(spool, name, NEW)
 
 
 def retry_parked(spool: Spool) -> int:

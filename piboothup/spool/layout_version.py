@@ -18,8 +18,8 @@ from piboothup.text import NotAFile, read_bytes
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 1
-"""Layout version that this program writes; a spool with a newer one is left alone."""
+LAYOUT, NEWEST_LAYOUT = 1, 2
+"""Layout of a new spool, and the newest that this program knows: a spool with a newer one is left alone."""
 _FILE = ".layout"
 _CODES = {errno.EROFS: "card_readonly", errno.EIO: "card_readonly", **dict.fromkeys(durable.FULL, "card_full")}
 """What is wrong with the card and not with the config, by what it says."""
@@ -43,7 +43,7 @@ def check(directory: Path) -> None:
     except (FileNotFoundError, NotAFile):
         return
     version = re.match(r"v?(\d{1,9})", text)
-    if version is not None and int(version[1]) > LAYOUT:
+    if version is not None and int(version[1]) > NEWEST_LAYOUT:
         raise SpoolUnusable(
             f"The spool {directory} was made by a newer piboothup: update this one.",
             problem("spool_newer"),
@@ -77,12 +77,13 @@ def prepare(directory: Path) -> None:
         ) from None
 
 
-def make_folders(directory: Path) -> None:
-    """Make the spool's missing folders durably; a file in the place of one is renamed. Raises OSError."""
+def make_folders(directory: Path, *more: str) -> None:
+    """Make the spool's missing folders and `more`, durably; a file in the place of one is renamed. Raises OSError."""
+    folders = [directory / folder for folder in (*FOLDERS, *more)]
     made = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
-    rename_files(directory, [directory / folder for folder in FOLDERS])
-    durable.make_directories(*(directory / folder for folder in FOLDERS))
+    rename_files(directory, folders)
+    durable.make_directories(*folders)
     if made:
         durable.sync_directory(directory.parent)
 
@@ -107,6 +108,16 @@ def note(directory: Path) -> None:
     if not (directory / _FILE).exists() or (directory / _FILE).is_dir():
         log.info("new spool directory=%s", directory)
         durable.replace(directory / _FILE, f"{LAYOUT} {os.urandom(8).hex()}\n".encode())
+
+
+def raise_to_newest(directory: Path) -> None:
+    """Write the newest version, for what older programs would not find; the id stays. Raises OSError."""
+    path = directory / _FILE
+    text = read_bytes(path).decode("ascii", errors="replace") if path.is_file() else ""
+    version, _, spool_id = text.partition(" ")
+    if version != str(NEWEST_LAYOUT):
+        log.warning("spool raised layout=%d", NEWEST_LAYOUT)
+        durable.replace(path, f"{NEWEST_LAYOUT} {spool_id.strip() or os.urandom(8).hex()}\n".encode())
 
 
 def read_id(directory: Path) -> str:

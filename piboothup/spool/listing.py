@@ -17,13 +17,21 @@ from piboothup.spool.names import BY_HAND, PhotoName, is_boot_folder
 log = logging.getLogger(__name__)
 
 TMP, NEW, SENT, PARKED, QUARANTINE = "tmp", "new", "sent", "parked", "quarantine"
+HELD, KEPT, WITHDRAWN = "held", "kept", "withdrawn"
 CONTEXTS, BOOTS = "contexts", "boots"
 FOLDERS = (TMP, NEW, SENT, PARKED, QUARANTINE, CONTEXTS, BOOTS)
-PLACES = (NEW, SENT, PARKED, QUARANTINE, TMP)
+"""Folders of every spool."""
+FOLDERS_OF_2 = (HELD, KEPT, WITHDRAWN)
+"""Folders of layout 2: each is made for its first photo."""
+PLACES = (NEW, SENT, PARKED, QUARANTINE, *FOLDERS_OF_2, TMP)
 """Where photos lie. They are renamed between these folders, so all must be on one mount."""
+WAITING = (HELD, NEW, PARKED)
+"""Where photos lie that the album is to have."""
+COMMITTED = tuple(place for place in PLACES if place != TMP)
+"""Where photos lie that were saved."""
 PROBE, TEST_PHOTO = ".probe", ".test-photo"
 """Files that only check whether the card can be written, the test photo in new/ too; they are no photos."""
-_BY_BOOT = (NEW, SENT)
+BY_BOOT = (NEW, SENT, HELD, KEPT)
 """Where each boot has a folder of its own."""
 
 
@@ -37,19 +45,19 @@ class Listing:
     def path(self, name: PhotoName, place: str) -> Path:
         """Where the photo lies, or would lie, in `place`."""
         folder = self._directory / place
-        return folder / name.folder / str(name) if place in _BY_BOOT else folder / str(name)
+        return folder / name.folder / str(name) if place in BY_BOOT else folder / str(name)
 
     def photos(self, place: str) -> Iterator[PhotoName]:
         """The photos in `place`, in no order, each once."""
         strays: list[PhotoName] = []
         for entry in self._entries(self._directory / place):
-            if entry.is_dir(follow_symlinks=False) and place in _BY_BOOT and is_boot_folder(entry.name):
+            if entry.is_dir(follow_symlinks=False) and place in BY_BOOT and is_boot_folder(entry.name):
                 for inner in self._entries(Path(entry.path)):
                     name = self._photo(inner)
                     if name is not None and name.folder == entry.name:
                         yield name
             elif (name := self._photo(entry)) is not None:
-                if place in _BY_BOOT:
+                if place in BY_BOOT:
                     strays.append(name)  # moved now it might be listed again, as a disk likes
                 else:
                     yield name
@@ -58,7 +66,7 @@ class Listing:
     def of_boot(self, place: str, boot: int) -> Iterator[PhotoName]:
         """The photos of one boot in `place`; in tmp/ those that are being written."""
         folder = self._directory / place
-        for entry in self._entries(folder / f"{boot:04d}" if place in _BY_BOOT else folder):
+        for entry in self._entries(folder / f"{boot:04d}" if place in BY_BOOT else folder):
             name = PhotoName.parse(entry.name.removesuffix(".part"))
             if name is not None and name.boot == boot:
                 yield name
@@ -85,7 +93,7 @@ class Listing:
         """When names last came to or left `place` (or a file was written); 0 = never."""
         folders = [self._directory / place]
         try:
-            if place in _BY_BOOT:
+            if place in BY_BOOT:
                 folders += [path for path in folders[0].iterdir() if is_boot_folder(path.name)]
             return max(folder.lstat().st_mtime_ns for folder in folders)
         except OSError:

@@ -1,4 +1,4 @@
-"""Recovery at the booth's start: salvage whole photos in tmp/, set torn ones aside, tidy up.
+"""Recovery at the booth's start: salvage whole photos in tmp/, set torn ones aside, tidy up, release held ones.
 
 A part whose bytes match the hash in its name was complete when the power went: it becomes a photo. Any other part
 was never called saved; it goes to quarantine/ (or away, when it holds no byte of a picture). Running this any number
@@ -13,9 +13,9 @@ import re
 from pathlib import Path
 
 from piboothup.records import dataclass
-from piboothup.spool import durable
+from piboothup.spool import durable, handover
 from piboothup.spool.layout_version import rename_files
-from piboothup.spool.listing import CONTEXTS, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import CONTEXTS, FOLDERS_OF_2, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.photo_file import matches_digest
 from piboothup.spool.store import Spool
@@ -28,15 +28,16 @@ _LEFTOVER = r"\.(?P<what>.+\.(?:json|txt|toml|layout)|\.layout)\.(?P<thread>\d+)
 
 @dataclass(frozen=True)
 class Recovered:
-    """Numbers of the parts in tmp/ that were salvaged, quarantined or deleted."""
+    """Numbers of the parts in tmp/ that were salvaged, quarantined or deleted, and of photos released from held/."""
 
     salvaged: int = 0
     quarantined: int = 0
     dropped: int = 0
+    released: int = 0
 
 
 def recover(spool: Spool) -> Recovered:
-    """Empty tmp/. Call with the booth's lock held. A part that can't be moved now is left for the next start."""
+    """Empty tmp/ and held/. Call with the booth's lock held. What can't be moved now is left for the next start."""
     _tidy(spool)
     salvaged = quarantined = dropped = 0
     for part in sorted((spool.directory / TMP).glob("*.part")):
@@ -56,9 +57,15 @@ def recover(spool: Spool) -> Recovered:
                 quarantined += 1
         except OSError as error:
             spool.log_once(logging.ERROR, "recovery left part=%s reason=%s", part.name, error.strerror)
-    found = Recovered(salvaged, quarantined, dropped)
+    found = Recovered(salvaged, quarantined, dropped, handover.release_held(spool))
     if found != Recovered():
-        log.warning("spool recovered salvaged=%d quarantined=%d dropped=%d", salvaged, quarantined, dropped)
+        log.warning(
+            "spool recovered salvaged=%d quarantined=%d dropped=%d released=%d",
+            salvaged,
+            quarantined,
+            dropped,
+            found.released,
+        )
     return found
 
 
@@ -97,7 +104,7 @@ def _tidy(spool: Spool) -> None:
 
 def _salvage(spool: Spool, part: Path, name: PhotoName) -> bool:
     """Make a photo of a whole part; return False when it is there already, and delete the part."""
-    whole = (matches_digest(spool.path(name, place), name) for place in (NEW, PARKED))
+    whole = (matches_digest(spool.path(name, place), name) for place in (NEW, PARKED, *FOLDERS_OF_2))
     if spool.path(name, SENT).exists() or any(whole):
         durable.remove(part)
         return False

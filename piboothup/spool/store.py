@@ -27,7 +27,7 @@ from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.free_space import FreeSpace
 from piboothup.spool.disk.location import Location
 from piboothup.spool.layout_version import SpoolUnusable
-from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, PLACES, SENT, Listing
+from piboothup.spool.listing import BOOTS, CONTEXTS, FOLDERS_OF_2, KEPT, NEW, PLACES, SENT, WAITING, Listing
 from piboothup.spool.names import BY_HAND, Identity, PhotoName, box_id, hardware_serial
 
 log = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ class Spool:
     def left_behind(self) -> set[str]:
         """The photos that wait in the folder that was locked, when it is out of sight, or were hidden from it."""
         location = self.session.location
-        return set() if location is None else location.names(NEW, PARKED) | hidden_photos.read(location.path)
+        return set() if location is None else location.names(*WAITING) | hidden_photos.read(location.path)
 
     def refuse_another_disk(self, session: Session) -> None:
         """Raise OSError when the session has ended or its disk has left: the number is another boot's there."""
@@ -175,7 +175,10 @@ class Spool:
         """
         folder, known = self.path(name, place).parent, self.session.durable
         if folder not in known or not folder.is_dir():
-            if not (self.directory / place).is_dir():  # somebody has tidied up
+            if place in FOLDERS_OF_2:
+                layout_version.raise_to_newest(self.directory)
+                layout_version.make_folders(self.directory, place)
+            elif not (self.directory / place).is_dir():  # somebody has tidied up
                 layout_version.make_folders(self.directory)
             layout_version.rename_files(self.directory, [folder])
             durable.make_directories(folder)
@@ -195,7 +198,7 @@ class Spool:
 
     def has_waiting(self) -> bool:
         """Whether photos wait here, refused ones among them."""
-        return any(next(self.names(place), None) is not None for place in (NEW, PARKED))
+        return any(next(self.names(place), None) is not None for place in WAITING)
 
     def is_waiting(self, name: PhotoName) -> bool:
         """Whether the photo lies in new/; False too when the card does not say."""
@@ -210,7 +213,7 @@ class Spool:
 
     def photos_of(self, context: Context) -> set[tuple[int, int]]:
         """Boot and number of each photo taken for this context, also of those deleted since the album has them."""
-        there = (name for place in (NEW, SENT, PARKED) for name in self.names(place))
+        there = (name for place in (*WAITING, SENT, KEPT) for name in self.names(place))
         return {name.order for name in there if name.context == context.id} | self.retired(context.id)
 
     def retired(self, context_id: str) -> set[tuple[int, int]]:

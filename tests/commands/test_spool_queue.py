@@ -22,6 +22,7 @@ from piboothup.spool.admin.wipe import FLASH, plan, survey, wipe
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.event_titles import AlbumEvent
+from piboothup.spool.listing import HELD, KEPT, NEW, WITHDRAWN
 from piboothup.spool.store import Spool
 from tests.support.commands import command, environment, run_forked
 from tests.support.deadline import PATIENCE_S
@@ -68,6 +69,36 @@ def queue(desk: Path, *words: str | Path, typed: str = "") -> subprocess.Complet
 
 def photos(spool: Spool) -> int:
     return len(take_inventory(spool.directory).items)
+
+
+def test_e3_withdrawn_photos_listed_and_sent_after_all(desk: Path, spool: Spool) -> None:
+    names = [take(spool, jpeg(20 + number), context, HELD) for number, context in enumerate((PARTY, PARTY, GALA))]
+    for name in names:
+        handover.move_held(spool, name, WITHDRAWN)
+    held = take(spool, jpeg(23), PARTY, HELD)
+    listed = queue(desk, "list").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["waits"] * 2 + ["held"] + ["withdrawn"] * 3
+    assert "(0 parked, 0 quarantined, 2 taken back)" in queue(desk, "wipe").stdout
+    assert queue(desk, "restore", "--event", "wxyz9876").stdout == "1 photos that were taken back wait again.\n"
+    assert set(spool.names(WITHDRAWN)) == set(names[:2])
+    assert queue(desk, "restore").returncode == 0
+    assert set(names) < set(spool.names(NEW))
+    assert set(spool.names(HELD)) == {held}
+
+
+def test_e3_a_wipe_takes_withdrawn_photos_only_when_counted(desk: Path, spool: Spool) -> None:
+    handover.move_held(spool, take(spool, jpeg(20), GALA, HELD), WITHDRAWN)
+    refused = queue(desk, "wipe", "--event", "wxyz9876")
+    assert (refused.returncode, refused.stderr.split()[1]) == (1, "2")
+    assert queue(desk, "wipe", "--event", "wxyz9876", "--unsent", typed="2\n").returncode == 0
+    assert not list(spool.names(WITHDRAWN))
+
+
+def test_e3_an_export_leaves_withdrawn_photos_out(desk: Path, spool: Spool, tmp_path: Path) -> None:
+    for number, place in enumerate((WITHDRAWN, KEPT)):
+        handover.move_held(spool, take(spool, jpeg(20 + number), GALA, HELD), place)
+    assert queue(desk, "export", tmp_path / "stick").returncode == 0
+    assert len(list((tmp_path / "stick").rglob("*.jpg"))) == photos(spool) - 1
 
 
 # -- wipe ----------------------------------------------------------------------------------------------------------
@@ -385,7 +416,7 @@ def test_a_place_without_a_spool_is_told_in_one_line(desk: Path, tmp_path: Path,
 def test_the_card_of_a_newer_version_is_left_alone(
     desk: Path, spool: Spool, tmp_path: Path, words: list[str]
 ) -> None:
-    (spool.directory / ".layout").write_text("2\n")
+    (spool.directory / ".layout").write_text("3\n")
     result = queue(desk, *(tmp_path / "stick" if word == "STICK" else word for word in words), typed="2\n")
     assert not (tmp_path / "stick").exists()
     assert result.returncode == 1

@@ -267,7 +267,7 @@ def test_half_a_part_does_not_replace_what_was_set_aside_before(tmp_path: Path) 
     assert spool.path(photo, QUARANTINE).read_bytes() == jpeg(1)[:-9] + b"a bit off"
 
 
-@pytest.mark.parametrize("text", ["2\n", "2.1\n", "v2\n", "12"])
+@pytest.mark.parametrize("text", ["3\n", "3.1\n", "v3\n", "12"])
 def test_c05_a_card_of_a_newer_layout_is_not_touched(tmp_path: Path, text: str) -> None:
     (tmp_path / ".layout").write_text(text)
     (tmp_path / "new").mkdir(mode=0o700)

@@ -324,7 +324,7 @@ def test_s18_sent_photos_deleted_by_hand_are_not_sent_again(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("content", "usable"), [("1\n", True), ("2\n", False), ("", True), ("x", True), ("\0" * 4, True)]
+    ("content", "usable"), [("1\n", True), ("2\n", True), ("3\n", False), ("", True), ("x", True), ("\0" * 4, True)]
 )
 def test_c05_a_newer_layout_is_left_alone(tmp_path: Path, content: str, usable: bool) -> None:
     spool = open_spool(tmp_path, HandClock())

@@ -38,11 +38,11 @@ def open_spool(directory: Path, clock: HandClock, serial: str = "serial-1", serv
     return spool
 
 
-def take(spool: Spool, content: bytes, context: Context = PARTY) -> PhotoName:
+def take(spool: Spool, content: bytes, context: Context = PARTY, *place: str) -> PhotoName:
     """Commit one photo, exposed now."""
     identity = spool.next_identity(spool.clock.boottime_ns() // 1_000_000, context)
     name = PhotoName.of(identity, content)
-    commit.commit(spool, name, context, content)
+    commit.commit(spool, name, context, content, *place)
     return name
 
 

@@ -29,7 +29,7 @@ from piboothup.care.bundle.redaction import REMOVED, Redactor
 from piboothup.care.deadline import NoAnswer, in_time
 from piboothup.care.facts import Facts
 from piboothup.spool import choices
-from piboothup.spool.listing import BOOTS, CONTEXTS, FOLDERS, PLACES
+from piboothup.spool.listing import BOOTS, CONTEXTS, FOLDERS, FOLDERS_OF_2, PLACES
 from piboothup.spool.names import PhotoName, is_boot_folder
 
 log = logging.getLogger(__name__)
@@ -226,7 +226,8 @@ def _spool_lines(directory: Path) -> Iterator[str]:
         listed = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except FileNotFoundError:
         raise PartLeftOut("there is no folder for photos; [spool] directory in the config names it.") from None
-    ours = [entry for entry in listed if entry.name in FOLDERS and entry.is_dir(follow_symlinks=False)]
+    folders = (*FOLDERS, *FOLDERS_OF_2)
+    ours = [entry for entry in listed if entry.name in folders and entry.is_dir(follow_symlinks=False)]
     for entry in ours:
         yield _counted(entry.name, Path(entry.path))
         inner = sorted(path.name for path in os.scandir(entry.path) if path.is_dir(follow_symlinks=False))

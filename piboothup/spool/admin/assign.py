@@ -17,7 +17,7 @@ from piboothup.spool import SpoolError, contexts, durable, event_titles
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.inventory import Attribution, Inventory
 from piboothup.spool.contexts import Assignment, Context, ContextRecord
-from piboothup.spool.listing import CONTEXTS, NEW, PARKED, SENT
+from piboothup.spool.listing import CONTEXTS, PARKED, SENT, WAITING
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 
@@ -65,7 +65,7 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
         now = attribution.context_of(name)
         return now is not None and now.link_id == link_id and (not slash or now.album_id == album_id)
 
-    waiting = frozenset(item.name for item in found.of(NEW, PARKED) if is_meant(item.name))
+    waiting = frozenset(item.name for item in found.of(*WAITING) if is_meant(item.name))
     moving = frozenset(name for name in waiting if not is_there(name))
     sent = len({item.name for item in found.of(SENT) if is_meant(item.name)})
     source_titles = sorted({attribution.title(attribution.event_of(name)) for name in moving or waiting})
@@ -86,7 +86,7 @@ def assign(spool: Spool, proposed: Proposal) -> int:
     directory = spool.directory / CONTEXTS
     with durable.lock(spool.directory / _LOCK, wait=True):
         found = inventory.take_inventory(spool.directory)
-        waiting = {item.name for item in found.of(NEW, PARKED)} & proposed.photos
+        waiting = {item.name for item in found.of(*WAITING)} & proposed.photos
         sent = {item.name for item in found.of(SENT)} - waiting
         for context_id in sorted({name.context for name in waiting}):
             context = Context(context_id, proposed.link_id, proposed.album_id)
@@ -134,13 +134,13 @@ def record_actual_album(spool: Spool, name: PhotoName, context: Context) -> None
 
 
 def without_event(spool: Spool) -> list[PhotoName]:
-    """The photos that wait for an event to be chosen. Reads new/ only when there can be any."""
+    """The photos that wait for an event to be chosen. Reads their folders only when there can be any."""
     open_ids: set[str] = set()
     for context_id in inventory.context_ids(spool.directory):
         record = contexts.read_record(spool.directory / CONTEXTS, context_id)
         if context_id.startswith("n") and record.own is not None and not record.assignments:
             open_ids.add(context_id)
-    places = (NEW, PARKED) if open_ids else ()
+    places = WAITING if open_ids else ()
     return [name for place in places for name in spool.names(place) if name.context in open_ids]
 
 

@@ -29,7 +29,7 @@ from piboothup.spool.admin import export_target, inventory
 from piboothup.spool.admin.export_target import ExportTarget, TargetFolder
 from piboothup.spool.admin.inventory import Attribution, Inventory, SpoolFile
 from piboothup.spool.capture_time import boots
-from piboothup.spool.listing import BOOTS, NEW, PARKED, PLACES, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import BOOTS, KEPT, NEW, PARKED, PLACES, QUARANTINE, SENT, TMP, WITHDRAWN
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from piboothup.text import one_line, open_file
@@ -38,6 +38,8 @@ DAMAGED_FOLDER = "Damaged"
 _LONGEST_TITLE = 80
 _LONGEST_TITLE_BYTES = 160
 """Bytes. A name may have 255 bytes (ext4) or 255 UTF-16 units (FAT), a path on Windows 260 letters."""
+_HANDED_ON = (NEW, KEPT, PARKED, QUARANTINE, SENT)
+"""Where the services may move a photo meanwhile; not withdrawn/."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[\d¹²³])(\..*)?", re.IGNORECASE)
 """Device names of Windows, with any suffix; drivers of exFAT and NTFS refuse them too."""
 
@@ -103,8 +105,7 @@ def _export_one(spool: Spool, plan: _ExportPlan, name: PhotoName, items: list[Sp
 
 def _read(spool: Spool, name: PhotoName, items: list[SpoolFile]) -> tuple[bytes | None, str]:
     """The photo's bytes, intact ones if any; else None and the reason, empty when it was deleted meanwhile."""
-    # The uploader may hand it on while we look, but only in this direction.
-    moved = [spool.path(name, place) for place in (NEW, PARKED, QUARANTINE, SENT)]
+    moved = [spool.path(name, place) for place in _HANDED_ON]
     best, reason = None, ""
     for path in [*(item.path for item in items), *moved]:
         try:
@@ -137,9 +138,9 @@ class _ExportPlan:
         self._titles = self._number_and_name()
 
     def photos(self) -> dict[PhotoName, list[SpoolFile]]:
-        """Each photo with all its files, in the order taken; without those that a wipe is about to delete."""
+        """Each photo with all its files, in the order taken; without those withdrawn, or that a wipe will delete."""
         journal, photos = wipe_journal.read(self._spool.directory), defaultdict(list)
-        for item in self._found.of(*PLACES):
+        for item in self._found.of(*(place for place in PLACES if place != WITHDRAWN)):
             if journal is None or not journal.covers(item.name):
                 photos[item.name].append(item)
         return dict(photos)

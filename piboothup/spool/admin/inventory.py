@@ -14,7 +14,7 @@ from piboothup.records import dataclass, field
 from piboothup.spool import contexts, event_titles, layout_version
 from piboothup.spool.contexts import Context, ContextRecord
 from piboothup.spool.layout_version import SpoolUnusable
-from piboothup.spool.listing import CONTEXTS, NEW, PLACES, PROBE, SENT, TEST_PHOTO, TMP
+from piboothup.spool.listing import BY_BOOT, CONTEXTS, NEW, PLACES, PROBE, TEST_PHOTO, TMP
 from piboothup.spool.names import Identity, PhotoName, is_boot_folder
 
 _PART = ".part"
@@ -65,7 +65,7 @@ def take_inventory(directory: Path) -> Inventory:
         if (directory / place).is_symlink():
             found.foreign.append(directory / place)
             continue
-        for path in _files(directory / place, found, deep=place in (NEW, SENT)):
+        for path in _files(directory / place, found, deep=place in BY_BOOT):
             name = PhotoName.parse(path.name.removesuffix(_PART) if place == TMP else path.name)
             if name is not None:
                 found.items.append(SpoolFile(name, place, path))

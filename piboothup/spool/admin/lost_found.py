@@ -17,7 +17,7 @@ from piboothup.spool import durable
 from piboothup.spool.admin.users import acting_as_booth
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import read_record
-from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, SENT, TMP
+from piboothup.spool.listing import BOOTS, COMMITTED, CONTEXTS, QUARANTINE, TMP
 from piboothup.spool.names import Identity, PhotoName, digest_of
 from piboothup.spool.store import Spool
 from piboothup.text import open_file
@@ -73,7 +73,7 @@ def find(spool: Spool) -> list[LostPhoto]:
 
 def _known(spool: Spool) -> set[tuple[int, int]]:
     """The photos that the spool has or had."""
-    known = {name.order for place in (NEW, SENT, PARKED) for name in spool.listing.photos(place)}
+    known = {name.order for place in COMMITTED if place != QUARANTINE for name in spool.listing.photos(place)}
     parts = (PhotoName.parse(path.name.removesuffix(".part")) for path in (spool.directory / TMP).glob("*.part"))
     known |= {part.order for part in parts if part is not None}
     return known | {photo.order for photo in boots.retired(spool.directory / BOOTS)}

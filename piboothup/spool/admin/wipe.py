@@ -20,7 +20,7 @@ from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.inventory import Attribution, SpoolFile
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import ContextRecord
-from piboothup.spool.listing import BOOTS, NEW, PARKED, PLACES, QUARANTINE, SENT
+from piboothup.spool.listing import BOOTS, COMMITTED, PLACES, SENT
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe_journal import WipeJournal
@@ -122,7 +122,7 @@ def survey(spool: Spool, *, booth_runs: bool) -> list[EventPhotos]:
         found = inventory.take_inventory(spool.directory).complete()
     except OSError as error:
         raise WipeError(f"{error.filename} can't be read ({error.strerror}): run with sudo.") from None
-    places = (NEW, SENT, PARKED, QUARANTINE) if booth_runs else PLACES
+    places = COMMITTED if booth_runs else PLACES
     attribution = Attribution(spool.directory)
     items: dict[str, list[SpoolFile]] = {}
     gone: dict[str, list[Identity]] = {}

@@ -75,8 +75,9 @@ def delete_photos(spool: Spool, journal: WipeJournal) -> None:
     for path in _traces(spool, journal):
         _remove(path)
     for place in PLACES:
-        for folder in _folders(spool.directory / place):
-            durable.sync_directory(folder)
+        if (spool.directory / place).is_dir():
+            for folder in _folders(spool.directory / place):
+                durable.sync_directory(folder)
     if failed:
         raise next(iter(failed.values()))
 

@@ -15,10 +15,8 @@ from piboothup.records import replace
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.capture_time.taken_at import is_known, knots, solve
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, Listing
+from piboothup.spool.listing import COMMITTED, Listing
 from piboothup.spool.names import PhotoName
-
-_PLACES = (NEW, SENT, PARKED, QUARANTINE)
 
 
 class Timeline:
@@ -88,7 +86,7 @@ class Timeline:
         if boot.number == running:
             return replace(boot, last_boottime_ms=self._clock.boottime_ns() // 1_000_000)
         if boot.number not in self._reached_ms:  # a boot that is over takes no more photos
-            names = (name for place in _PLACES for name in self._listing.of_boot(place, boot.number))
+            names = (name for place in COMMITTED for name in self._listing.of_boot(place, boot.number))
             reached = [name.boottime_ms for name in names if name.box == (boot.box or name.box)]
             self._reached_ms[boot.number] = max(reached, default=0)
         return replace(boot, last_boottime_ms=max(boot.last_boottime_ms, self._reached_ms[boot.number]))

@@ -17,7 +17,7 @@ from pathlib import Path
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
 from piboothup.spool.disk.file_system import Storage, look, mount_id, worst
-from piboothup.spool.listing import CONTEXTS, FOLDERS, NEW, PLACES, PROBE, TMP
+from piboothup.spool.listing import CONTEXTS, FOLDERS, FOLDERS_OF_2, NEW, PLACES, PROBE, TMP
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ def storage(directory: Path) -> Storage:
 
 
 def _folders(directory: Path) -> list[Path]:
-    return [directory, *(directory / folder for folder in FOLDERS)]
+    return [directory, *(directory / folder for folder in (*FOLDERS, *FOLDERS_OF_2))]
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from piboothup.spool import commit, durable, handover, recovery
+from piboothup.spool import commit, durable, handover, layout_version, recovery
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP, Listing
+from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP, Listing
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from tests.spool.crash.promises import Life, Promised
@@ -68,9 +68,9 @@ def saved_is_said_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     real = commit.commit
 
     def told(life: Life, number: int, context: Context = PARTY) -> PhotoName:
-        def early(spool: Spool, name: PhotoName, context: Context, content: bytes) -> None:
+        def early(spool: Spool, name: PhotoName, context: Context, content: bytes, *place: str) -> None:
             life.disk.tell(Promised("photo", name), frozenset({NEW}))
-            real(spool, name, context, content)
+            real(spool, name, context, content, *place)
 
         patch.setattr(commit, "commit", early)
         return take(life, number, context)
@@ -220,8 +220,8 @@ def a_failed_sync_is_passed_over(patch: pytest.MonkeyPatch) -> None:
 def the_context_is_written_after_its_photo(patch: pytest.MonkeyPatch) -> None:
     real, write = commit.commit, commit._write_context
 
-    def late(spool: Spool, name: PhotoName, context: Context, content: bytes) -> None:
-        real(spool, name, context, content)
+    def late(spool: Spool, name: PhotoName, context: Context, content: bytes, *place: str) -> None:
+        real(spool, name, context, content, *place)
         write(spool, context)
 
     patch.setattr(commit, "_write_context", lambda _spool, _context: None)
@@ -294,8 +294,10 @@ def a_test_photo_gets_a_photos_name(patch: pytest.MonkeyPatch) -> None:
         part: Path,
         target: Path,
         room: Callable[[], int],
+        *place: str,
     ) -> None:
-        real(spool, name, context, content, part, spool.path(name), room)
+        placed = spool.path(name) if target.name == TEST_PHOTO else target
+        real(spool, name, context, content, part, placed, room, *place)
 
     patch.setattr(commit, "_put", put)
 
@@ -361,6 +363,33 @@ def room_is_made_by_deleting_what_waits(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(commit, "make_room", make_room)
 
 
+def a_photo_is_held_before_the_layout_is_raised(patch: pytest.MonkeyPatch) -> None:
+    real, raise_it = commit.commit, layout_version.raise_to_newest
+
+    def late(spool: Spool, name: PhotoName, context: Context, content: bytes, *place: str) -> None:
+        real(spool, name, context, content, *place)
+        if place:
+            raise_it(spool.directory)
+
+    patch.setattr(layout_version, "raise_to_newest", lambda _directory: None)
+    patch.setattr(commit, "commit", late)
+
+
+def a_photo_is_taken_back_by_way_of_new(patch: pytest.MonkeyPatch) -> None:
+    real = handover.move_held
+
+    def by_way_of_new(spool: Spool, name: PhotoName, place: str) -> None:
+        real(spool, name, NEW)
+        if place != NEW:
+            os.rename(spool.path(name), spool.path(name, place))
+
+    patch.setattr(handover, "move_held", by_way_of_new)
+
+
+def a_photo_that_is_held_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(handover, "release_held", lambda _spool: 0)
+
+
 MUTANTS: dict[str, Mutant] = {
     mutant.__name__.replace("_", " "): mutant
     for mutant in (
@@ -392,6 +421,9 @@ MUTANTS: dict[str, Mutant] = {
         a_reason_goes_before_its_photo,
         a_sent_photo_is_deleted_before_it_is_counted,
         room_is_made_by_deleting_what_waits,
+        a_photo_is_held_before_the_layout_is_raised,
+        a_photo_is_taken_back_by_way_of_new,
+        a_photo_that_is_held_is_forgotten,
     )
 }
 """Each by the sentence that says what is wrong."""

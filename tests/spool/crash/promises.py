@@ -25,7 +25,21 @@ from piboothup.spool.choices import Choices, Said
 from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import AlbumEvent
-from piboothup.spool.listing import BOOTS, CONTEXTS, NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP
+from piboothup.spool.listing import (
+    BOOTS,
+    COMMITTED,
+    CONTEXTS,
+    FOLDERS_OF_2,
+    HELD,
+    KEPT,
+    NEW,
+    PARKED,
+    QUARANTINE,
+    SENT,
+    TEST_PHOTO,
+    TMP,
+    WITHDRAWN,
+)
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from tests.spool.crash.model import Killed, Recording, Strike, read_tree
@@ -112,6 +126,31 @@ class Life:
         self.disk.tell(Promised("taken", context.id), len(self.spool.photos_of(context)))
         return name
 
+    def hold(self, number: int, context: Context = PARTY) -> PhotoName:
+        """A press whose photo is not the uploader's yet; after a cut it is."""
+        self.clock.pass_s(5)
+        before = self._content(".layout")
+        assert before is not None
+        raised = b"2" + before[1:]
+        self.disk.tell(Promised("file", ".layout"), (before, raised))
+        name = take(self.spool, jpeg(number, _SMALL), context, HELD)
+        self.disk.tell(Promised("file", ".layout"), (raised,))
+        self.disk.tell(Promised("photo", name), frozenset({NEW}))
+        self.disk.tell(Promised("context", context.id), (self.spool.context(context.id),))
+        return name
+
+    def move_held(self, name: PhotoName, place: str) -> None:
+        """The time to take the photo back is over, or a guest did, or it is not to be sent."""
+        self.disk.tell(Promised("photo", name), frozenset({NEW, place}))
+        handover.move_held(self.spool, name, place)
+        self.disk.tell(Promised("photo", name), frozenset({place}))
+
+    def restore(self, name: PhotoName) -> None:
+        """The operator brings back what a guest took back."""
+        self.disk.tell(Promised("photo", name), frozenset({NEW, WITHDRAWN}))
+        handover.restore(self.spool, name)
+        self.disk.tell(Promised("photo", name), frozenset({NEW}))
+
     def try_photo(self, number: int) -> None:
         """The booth tests whether photos are saved; whatever is left of that is nobody's photo."""
         content = jpeg(number, _SMALL)
@@ -168,7 +207,8 @@ class Life:
         held = wipe.survey(self.spool, booth_runs=False)
         chosen = wipe.plan(held, context.link_id)
         for item in chosen.events[0].items:
-            self.disk.tell(Promised("photo", item.name), frozenset({item.place, GONE}))
+            place = NEW if item.place == HELD else item.place  # after a cut it is released
+            self.disk.tell(Promised("photo", item.name), frozenset({place, GONE}))
         self.disk.tell(Promised("context", context.id), (context, None))
         self.disk.tell(Promised("taken", context.id), 0)
         self.disk.tell(Promised("all or none", frozenset(item.name for item in chosen.events[0].items)))
@@ -317,6 +357,23 @@ def a_lost_folder(life: Life) -> None:
     life.park(life.take(1))
 
 
+def photos_that_are_held(life: Life) -> None:
+    """Photos that a guest may take back, on all their ways; killed with one still held."""
+    life.open()
+    life.take(1)
+    taken_back, released = life.hold(2), life.hold(3)
+    life.move_held(taken_back, WITHDRAWN)
+    life.move_held(released, NEW)
+    life.move_held(life.hold(4), KEPT)
+    life.restore(taken_back)
+    life.mark_sent(released)
+    kill_at(life, "rename", ".part", lambda: life.hold(5))
+    life.die()
+    life.move_held(life.hold(6, WEDDING), WITHDRAWN)
+    life.hold(7, WEDDING)
+    life.wipe(WEDDING)
+
+
 def a_box_that_goes_back(life: Life) -> None:
     """The operator gives photos an event, then wipes one of the others, with photos on all their ways."""
     life.open()
@@ -357,6 +414,7 @@ LIVES = (
     a_killed_context,
     a_failing_card,
     a_lost_folder,
+    photos_that_are_held,
     a_box_that_goes_back,
     a_box_that_is_configured,
 )
@@ -434,6 +492,8 @@ class Found:
     events: list[AlbumEvent]
     next: PhotoName
     """The photo that was taken then."""
+    overlooked: tuple[str, ...]
+    """Photos in folders that an older program would not look into, though the layout's version lets it start."""
 
 
 def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
@@ -441,10 +501,12 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
     parts = {path.name: path.read_bytes() for path in (root / TMP).glob("*.part")}
     spool = Spool(root, HandClock(boot_id=boot_id), SERIAL)
     spool.prepare()
+    is_old = not (root / ".layout").exists() or not (root / ".layout").read_bytes().startswith(b"2")
+    overlooked = tuple(str(name) for place in FOLDERS_OF_2 for name in spool.names(place) if is_old)
     wipe.resume_wipe(spool)
     recovery.recover(spool)
     spool.start("booth")
-    photos = [(name, place) for place in (NEW, SENT, PARKED, QUARANTINE) for name in spool.names(place)]
+    photos = [(name, place) for place in COMMITTED for name in spool.names(place)]
     contents = {(name, place): spool.path(name, place).read_bytes() for name, place in photos}
     places: dict[PhotoName, tuple[str, ...]] = {}
     for (name, place), content in contents.items():
@@ -476,6 +538,7 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
         taken_at_ms={name: spool.taken_at_ms(name) for name, _ in photos if spool.read_boot(name.boot).anchors},
         events=spool.events(),
         next=fresh,
+        overlooked=overlooked,
     )
 
 
@@ -495,6 +558,7 @@ def broken(found: Found, told: Mapping[object, object]) -> Iterator[str]:
     yield from (f"{name} waits and its context is not there" for name in found.without_context)
     yield from (f"{name} is parked without a reason" for name in found.unexplained)
     yield from (f"{name} was thrown away by the recovery" for name in found.thrown_away)
+    yield from (f"{name} lies where an older program does not look" for name in found.overlooked)
     yield from (f"{name} is left in tmp" for name in found.left_in_tmp)
     yield from (f"{name} lies in {places}" for name, places in found.places.items() if len(places) > 1)
     known = {name for name in found.places if name != found.next}

@@ -227,7 +227,7 @@ def during(monkeypatch: pytest.MonkeyPatch, step: str, happens: Callable[[], Non
 def newer_layout(point: Path) -> None:
     """A disk that `prepare` refuses: the booth has no other session then."""
     Spool(point, HandClock(boot_id="other"), "serial-1").prepare()
-    (point / ".layout").write_text("2 0123456789abcdef\n")
+    (point / ".layout").write_text("3 0123456789abcdef\n")
 
 
 def of_other_evenings(point: Path) -> None:
