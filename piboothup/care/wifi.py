@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 
 from piboothup.care.facts import NOT_HERE, Facts, Finding, found, skipped
+from piboothup.config import country
 from piboothup.setup.wifi_profiles import NO_WPA3, OLD_CHIP
 from piboothup.uploader import wifi as kernel
 
-_NO_COUNTRY = ("", "00")
 _MASK = re.compile(r"^\s*options\s+brcmfmac\s[^#\n]*?\bfeature_disable=(0[xX][0-9a-fA-F]+|\d+)", re.MULTILINE)
 _PROFILES = "/NetworkManager/system-connections/*.nmconnection"
 _HASH = re.compile(r"^psk=[0-9a-fA-F]{64}$", re.MULTILINE)
@@ -29,9 +29,9 @@ def radio(facts: Facts) -> Finding:
     if interface is None:
         return skipped("no Wi-Fi on this computer")
     if kernel.is_blocked(interface):
-        reason = "wifi_country" if facts.is_pi and not has_country(facts) else "wifi_off"
+        reason = "wifi_country" if facts.is_pi and not country.is_set(facts.root) else "wifi_off"
         return Finding("switched off; a cable is connected") if kernel.is_wired(interfaces) else found(reason)
-    if facts.is_pi and not has_country(facts):
+    if facts.is_pi and not country.is_set(facts.root):
         return found("wifi_country")
     if not is_old_chip(facts):
         return Finding("on")
@@ -90,11 +90,3 @@ def driver_mask(facts: Facts) -> int:
     masks = _MASK.findall("\n".join(facts.text(files[name]) for name in sorted(files)))
     masks += re.findall(r"\bbrcmfmac\.feature_disable=(0[xX][0-9a-fA-F]+|\d+)", facts.text("/proc/cmdline"))
     return int(masks[-1], 0 if masks[-1][:2] in ("0x", "0X") else 10) if masks else 0
-
-
-def has_country(facts: Facts) -> bool:
-    """Whether a Wi-Fi country is set: on the kernel's line, in its module, or by netplan."""
-    on_line = re.search(r"cfg80211\.ieee80211_regdom=(\S+)", facts.text("/proc/cmdline"))
-    in_module = facts.text("/sys/module/cfg80211/parameters/ieee80211_regdom").strip()
-    is_netplans = facts.exists("/run/systemd/system/netplan-regdom.service")
-    return (on_line is not None and on_line[1] not in _NO_COUNTRY) or in_module not in _NO_COUNTRY or is_netplans

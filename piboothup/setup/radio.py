@@ -10,13 +10,13 @@ from pathlib import Path
 from uuid import UUID
 
 from piboothup.clock import Clock, SystemClock
+from piboothup.config.country import KERNEL_LINE, of_line, with_country
 from piboothup.root_requests import WifiResult
 from piboothup.setup import wifi_profiles
 from piboothup.spool import durable
 
 log = logging.getLogger(__name__)
 
-_KERNEL_LINE = "cmdline.txt"
 _NMCLI = "/usr/bin/nmcli"
 _BUSCTL = "/usr/bin/busctl"
 _IW = "/usr/sbin/iw"
@@ -36,36 +36,23 @@ _ENGLISH = {"LC_ALL": "C"}
 _NEEDS_PASSWORD = "Secrets were required"  # noqa: S105  (no password)
 """What nmcli says when WPA2 has refused the password (libnm-client-aux-extern/nm-libnm-aux.c)."""
 _SUPPLICANT = "fi.w1.wpa_supplicant1"
-_COUNTRY = re.compile(r"\s*\bcfg80211\.ieee80211_regdom=(\S*)")
-
-
-def country_in(kernel_line: str) -> str:
-    """Country on the kernel's line; "" when there is none."""
-    found = _COUNTRY.search(kernel_line.partition("\n")[0])
-    return found[1] if found else ""
-
-
-def with_country(kernel_line: str, country: str) -> str:
-    """The kernel's line with this country, as raspi-config writes it; the firmware reads no further line."""
-    line, _, rest = kernel_line.partition("\n")
-    return f"{_COUNTRY.sub('', line).strip()} cfg80211.ieee80211_regdom={country}\n{rest}"
 
 
 def kept_country(boot_folder: Path) -> str:
     """Country that holds from each start on; "" when there is none."""
-    return country_in(_kernel_line(boot_folder))
+    return of_line(_kernel_line(boot_folder))
 
 
 def keep_country(boot_folder: Path, country: str) -> None:
     """Write the country on the kernel's line, for all starts to come. Raises OSError."""
     line = _kernel_line(boot_folder)
-    if line.strip() and country_in(line) != country:
-        durable.replace(boot_folder / _KERNEL_LINE, with_country(line, country).encode(), mode=None)
+    if line.strip() and of_line(line) != country:
+        durable.replace(boot_folder / KERNEL_LINE.name, with_country(line, country).encode(), mode=None)
 
 
 def _kernel_line(boot_folder: Path) -> str:
     try:
-        return (boot_folder / _KERNEL_LINE).read_text(encoding="utf-8")
+        return (boot_folder / KERNEL_LINE.name).read_text(encoding="utf-8")
     except (FileNotFoundError, UnicodeDecodeError):  # no Raspberry Pi
         return ""
 

@@ -16,6 +16,7 @@ from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.frame import VIEWFINDER_SIZE, Plane, Viewfinder
+from piboothup.booth.panel.i18n import texts
 from piboothup.booth.panel.view import View
 from piboothup.config.codes import BoothCode, Fault, GuestLink, OtherCode, OtherKind, Security, WifiNetwork
 from piboothup.config.secret import Secret
@@ -149,6 +150,8 @@ def menu_examples(box: View) -> dict[str, View]:
     barn = WifiNetwork("Barn", secret, Security.WPA)
     reading = chosen(first, "set_up", "read_code")
     whole = BoothCode(secret, "efgh5678", wifi=barn, name="Booth 1", country="DE")
+    no_country = replace(offer, countries=tuple(texts(box.language).menu.countries))
+    asked = chosen(menu.page_of_code(barn, no_country), "Barn")
     held_code = Viewfinder(1, code_on_phone())
     aiming = replace(chosen(first, "set_up", "aim"), sharpness=0.62, best_sharpness=0.81)
     return {
@@ -178,6 +181,8 @@ def menu_examples(box: View) -> dict[str, View]:
             seen(replace(reading, text_key=ScanHint.CLOSER)), viewfinder=held_code, has_autofocus=False
         ),
         "code-wifi": seen(menu.page_of_code(barn, offer), HoldProgress(0.6, ReleaseEffect.CHOICE)),
+        "code-country": seen(asked, HoldProgress(0.6, ReleaseEffect.CHOICE)),
+        "code-country-elsewhere": seen(at(asked, "elsewhere")),
         "code-event": seen(menu.page_of_code(GuestLink("abcd1234"), offer)),
         "code-booth": seen(menu.page_of_code(whole, replace(offer, without_event=0))),
         "code-booth-id": seen(menu.page_of_code(replace(whole, link_id="Ab3dEf7hIj9k"), MenuOptions())),
@@ -186,7 +191,10 @@ def menu_examples(box: View) -> dict[str, View]:
         "code-kind": seen(menu.page_of_code(OtherCode(OtherKind.WEB), offer)),
         "code-cut": seen(menu.page_of_code(Fault.CUT, offer)),
         "code-taken": seen(pages.result_page("code_taken")),
+        "code-taken-world": seen(pages.result_page("code_taken_world")),
+        "code-taken-along-world": seen(pages.result_page("code_taken_along_world", 12)),
         "code-joined": seen(pages.result_page("wifi_joined", title="Barn")),
+        "code-joined-world": seen(pages.result_page("wifi_joined_world", title="Barn")),
         "code-password": seen(replace(pages.error_page("wifi_password"), title="Barn")),
         "code-unseen": seen(replace(pages.error_page("wifi_unseen"), title="Barn")),
         "code-unseen-24": seen(replace(pages.error_page("wifi_unseen_24"), title="Barn")),

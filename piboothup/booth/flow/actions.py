@@ -84,6 +84,8 @@ class UseCode(MenuAction):
 
     code: WifiNetwork | BoothCode
     take_along: bool = False
+    knows_country: bool = True
+    """False: neither the code nor the box has one for the network, and it was asked for in vain."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from piboothup.booth.flow.actions import UseCode
 from piboothup.booth.flow.pages import (
@@ -15,6 +15,7 @@ from piboothup.booth.flow.pages import (
     error_page,
 )
 from piboothup.config.codes import BoothCode, Code, Fault, GuestLink, OtherCode, WifiNetwork
+from piboothup.records import replace
 
 BACK = Item("back")
 
@@ -25,11 +26,13 @@ def code_page(
     link_id: str,
     titles: Mapping[str, str],
     event_page: Callable[[str], Page | None],
+    countries: Sequence[str],
 ) -> Page:
     """The page for a code; it stands at the item that does what the code says.
 
     `without_event`: photos that wait for an event. `link_id`: the event in use. `titles`: of the events that the key
-    sees. `event_page`: the menu's page to choose this event, None if the key does not see it.
+    sees. `event_page`: the menu's page to choose this event, None if the key does not see it. `countries`: to be
+    asked for where a code has a network, none if the box's is known.
     """
     match code:
         case Fault():
@@ -39,19 +42,37 @@ def code_page(
         case GuestLink(wanted):
             return event_page(wanted) or error_page("event_unseen")
         case WifiNetwork(ssid):
-            join = Item("join", UseCode(code), title=ssid)
+            join = Item("join", _use(UseCode(code), countries), title=ssid)
             return Page(PageKind.CODE_WIFI, (BACK, join), index=1)
         case BoothCode():
-            return _booth_page(code, without_event, link_id, titles)
+            return _booth_page(code, without_event, link_id, titles, countries)
 
 
-def _booth_page(code: BoothCode, without_event: int, link_id: str, titles: Mapping[str, str]) -> Page:
+def unanswered(page: Page) -> Page:
+    """The question for the country with what holds if nobody answers it: rules for every country."""
+    return replace(page, index=len(page.items) - 1)
+
+
+def _use(action: UseCode, countries: Sequence[str]) -> UseCode | Page:
+    """The action, or the question for the country before it."""
+    code = action.code if isinstance(action.code, BoothCode) else BoothCode(wifi=action.code)
+    if not countries or code.wifi is None or code.country:
+        return action
+    known = ((country, replace(action, code=replace(code, country=country))) for country in countries)
+    items = (Item("country", choice, title=country) for country, choice in known)
+    other = Item("elsewhere", replace(action, knows_country=False))
+    return Page(PageKind.COUNTRY, (BACK, *items, other), index=1)
+
+
+def _booth_page(
+    code: BoothCode, without_event: int, link_id: str, titles: Mapping[str, str], countries: Sequence[str]
+) -> Page:
     is_change = code.link_id not in ("", link_id) and link_id != ""
     hold_s = CONFIRM_HOLD_S if is_change or code.key is not None else CHOOSE_HOLD_S
-    use = Item("use_code", UseCode(code), hold_s=hold_s)
+    use = Item("use_code", _use(UseCode(code), countries), hold_s=hold_s)
     if code.link_id and without_event:
-        along = Item("take_along", UseCode(code, take_along=True), hold_s=hold_s)
-        leave = Item("leave", UseCode(code), hold_s=hold_s)
+        along = Item("take_along", _use(UseCode(code, take_along=True), countries), hold_s=hold_s)
+        leave = Item("leave", _use(UseCode(code), countries), hold_s=hold_s)
         asked = Page(
             PageKind.TAKE_ALONG,
             (BACK, along, leave),

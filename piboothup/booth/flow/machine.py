@@ -23,6 +23,7 @@ none. Nothing here waits, draws, reads a clock or touches a device: `service` ca
 from __future__ import annotations
 
 from piboothup.booth.flow import long_press, menu, offers
+from piboothup.booth.flow.code_pages import unanswered
 from piboothup.booth.flow.events import (
     ActionDone,
     ButtonEvent,
@@ -104,7 +105,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: FlowSettings) -> _
             return settle_if_idle(replace(booth, awaits_button=False)), ()
         case Tick():
             booth, effects = _still_pressed(booth, now_ns, settings)
-            booth, more = _tick(booth, now_ns)
+            booth, more = _tick(booth, now_ns, settings)
             booth, offered = offers.offer(booth, now_ns, settings)
             return booth, (*effects, *more, *offered)
         case Stop():
@@ -308,7 +309,7 @@ def _expose(booth: Booth, now_ns: int) -> _Step:
     return exposing, (Capture(booth.zero_ns, booth.flash_on_ns),)
 
 
-def _tick(booth: Booth, now_ns: int) -> _Step:
+def _tick(booth: Booth, now_ns: int, settings: FlowSettings) -> _Step:
     if booth.until_ns is None or now_ns < booth.until_ns or booth.awaits_release(now_ns):
         return booth, ()
     if booth.state is BoothState.COUNTDOWN:
@@ -318,4 +319,8 @@ def _tick(booth: Booth, now_ns: int) -> _Step:
         return photo_failed(booth, cause, not_taken(cause), now_ns), ()
     if booth.state is BoothState.SAVING:
         return settle_state(replace(booth, storage_stuck=problem("card_stuck"))), ()
+    if booth.page is not None and booth.page.kind is PageKind.COUNTRY:  # what it was asked for is confirmed
+        page, action = menu.choose(unanswered(booth.page), settings.options, now_ns)
+        shown = replace(page, operator_only=False) if page is not None else None  # the result too
+        return open_page(booth, shown, now_ns, settings), (action,) if action is not None else ()
     return settle_state(replace(booth, notice=None)), ()

@@ -65,6 +65,8 @@ class MenuOptions:
     """Number of photos that wait for an event to be chosen."""
     languages: tuple[str, ...] = ()
     language: str = "en"
+    countries: tuple[str, ...] = ()
+    """Those that the language suggests, where none is set for the Wi-Fi; empty where one is."""
     has_buzzer: bool = False
     sound: bool = True
     paused: bool = False
@@ -138,7 +140,7 @@ def page_of_code(code: Code | Fault, options: MenuOptions) -> Page:
     if not options.events and isinstance(code, GuestLink):
         return _no_events(options)
     titles = {event.link_id: event.title for event in options.events}
-    return code_page(code, options.without_event, options.link_id, titles, event_page)
+    return code_page(code, options.without_event, options.link_id, titles, event_page, options.countries)
 
 
 def reading_page() -> tuple[Page, MenuAction]:

@@ -45,6 +45,8 @@ class PageKind(StrEnum):
     CODE_WIFI = "code_wifi"
     CODE_BOOTH = "code_booth"
     """Questions about a code that was read."""
+    COUNTRY = "country"
+    """The question for the country, where a code has a network and none is known; no answer is one too."""
     STICK = "stick"
     """The question about a stick that was plugged in."""
     LANGUAGES = "languages"

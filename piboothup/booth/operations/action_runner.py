@@ -25,7 +25,7 @@ from piboothup.booth.operations.root_helper import RootHelper
 from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.threads import set_background
 from piboothup.config import codes
-from piboothup.config.codes import BoothCode, WifiNetwork
+from piboothup.config.codes import BoothCode
 from piboothup.root_requests import Outcome, StickResult, WifiResult
 from piboothup.runtime import send_hint
 from piboothup.spool import handover, wipe_journal
@@ -231,9 +231,10 @@ class ActionRunner:
             self._hint_uploader(hint)
         if network is not None and result != WifiResult.JOINED:
             return records.replace(pages.error_page(f"wifi_{result}"), title=ssid)
-        if isinstance(action.code, WifiNetwork):
-            return pages.result_page("wifi_joined", title=ssid)
-        return pages.result_page("code_taken_along" if assigned else "code_taken", assigned)
+        rules = "" if action.knows_country else "_world"
+        if network is not None and settings is None:
+            return pages.result_page(f"wifi_joined{rules}", title=ssid)
+        return pages.result_page(f"code_taken{'_along' if assigned else ''}{rules}", assigned)
 
     def _take_settings(self, settings: BoothCode) -> bool:
         """Have root's helper take these settings, and put them in force; False if it did not."""

@@ -10,8 +10,9 @@ from pathlib import Path
 from piboothup.booth.camera import code_reader
 from piboothup.booth.flow.menu import OPERATOR_WINDOW_S, MenuOptions
 from piboothup.booth.operations.active_settings import SettingsStore
+from piboothup.booth.panel.i18n import texts
 from piboothup.clock import Clock
-from piboothup.config import LANGUAGES, Config, EventPicsConfig
+from piboothup.config import LANGUAGES, Config, EventPicsConfig, country
 from piboothup.records import replace
 from piboothup.root_requests import STICK
 from piboothup.spool.admin import assign
@@ -26,11 +27,15 @@ _COUNT_EVERY_NS = 10_000_000_000
 class MenuOptionsReader:
     """Reader of the menu's options; keeps the last count of photos without an event."""
 
-    def __init__(self, config: Config, spool: Spool, clock: Clock, settings_store: SettingsStore) -> None:
+    def __init__(
+        self, config: Config, spool: Spool, clock: Clock, settings_store: SettingsStore, root: Path = Path("/")
+    ) -> None:
+        """`root`: folder that stands for `/`, for tests."""
         self._operator_until_ns = {"always": None, "never": 0}.get(config.button.menu, int(OPERATOR_WINDOW_S * 1e9))
         self._has_code = config.panel.album_code != "off"
         self._set_up_url = config.panel.set_up_url
         self._has_buzzer = bool(config.light.buzzer_pin) and config.light.driver != "none"
+        self._root = root
         self._spool = spool
         self._clock = clock
         self._settings_store = settings_store
@@ -72,6 +77,7 @@ class MenuOptionsReader:
         return replace(
             options,
             reads_codes=self._reads_codes,
+            countries=tuple(texts(options.language).menu.countries) if country.is_missing(self._root) else (),
             events=tuple(self._spool.events()),
             without_event=self._without_event,
             has_stick=STICK.exists(),

@@ -116,6 +116,8 @@ def _text(item: Item, words: Texts) -> str:
     match item.text_key:
         case "language":
             return texts(item.title).name
+        case "country":
+            return words.menu.countries.get(item.title, item.title)
         case "no_event":
             return f"{words.menu.items['no_event']} {readable_title(item.title, item.title_id)}"
         case _:

@@ -91,6 +91,85 @@ def test_u05_a_question_that_nobody_answers_goes_away() -> None:
     assert (play.booth.state, play.effects) == (BoothState.READY, [])
 
 
+NO_COUNTRY = replace(OPEN, countries=("DE", "AT", "CH"))
+IN_AUSTRIA = UseCode(BoothCode(wifi=BARN, country="AT"))
+WORLD = UseCode(BARN, knows_country=False)
+
+
+def test_u10_no_country_known_it_is_asked_after_the_join() -> None:
+    play = reading(NO_COUNTRY)
+    play.says(CodeRead(BARN))
+    choose(play, "Barn")
+    assert (shown(play).kind, play.effects) == (PageKind.COUNTRY, [])
+    assert [item.title or item.text_key for item in shown(play).items] == ["back", "DE", "AT", "CH", "elsewhere"]
+    assert shown(play).index == 1
+    play.press()
+    play.holds_s(CHOOSE_HOLD_S)
+    assert (play.effects, shown(play).kind) == ([IN_AUSTRIA], PageKind.WAIT)
+
+
+def test_u10_anelsewhere_is_joined_by_rules_for_all() -> None:
+    play = reading(NO_COUNTRY)
+    play.says(CodeRead(BARN))
+    choose(play, "Barn")
+    choose(play, "elsewhere")
+    assert play.effects == [WORLD]
+
+
+def test_u10_back_from_the_country_joins_nothing() -> None:
+    play = reading(NO_COUNTRY)
+    play.says(CodeRead(BARN))
+    choose(play, "Barn")
+    choose(play, "back")
+    play.waits_s(60)
+    assert (play.booth.state, play.effects) == (BoothState.READY, [])
+
+
+@pytest.mark.parametrize("door_s", [None, 40])
+def test_u10_no_answer_is_rules_for_all_and_is_told(door_s: int | None) -> None:
+    """In the page's time, or as the operator's ends; each press gives more of the former alone."""
+    until_ns = None if door_s is None else (1_000 + door_s) * SECOND_NS
+    play = reading(replace(NO_COUNTRY, operator_until_ns=until_ns))
+    play.says(CodeRead(BARN))
+    choose(play, "Barn")
+    for _ in range(6):
+        if shown(play).kind is PageKind.COUNTRY:
+            assert play.effects == []
+            play.press()
+            play.waits_s(19.9 if door_s is None else 8)
+    play.waits_s(0.2)
+    assert (play.effects, shown(play).kind) == ([WORLD], PageKind.WAIT)
+    play.waits_s(30)
+    play.says(ActionDone(WORLD, pages.result_page("wifi_joined_world", title="Barn")))
+    assert shown(play).text_key == "wifi_joined_world"
+
+
+@pytest.mark.parametrize(
+    ("code", "without_event", "is_asked"),
+    [
+        (WHOLE, 0, True),
+        (WHOLE, 12, True),
+        (replace(WHOLE, country="FR"), 0, False),
+        (replace(WHOLE, country="FR"), 12, False),
+        (replace(WHOLE, wifi=None), 12, False),
+    ],
+)
+@pytest.mark.parametrize("take_along", [True, False])
+def test_u10_a_booth_code_with_wifi_alone_asks_for_the_country(
+    code: BoothCode, without_event: int, is_asked: bool, take_along: bool
+) -> None:
+    play = reading(replace(NO_COUNTRY, without_event=without_event))
+    play.says(CodeRead(code))
+    choose(play, "use_code")
+    if without_event:
+        choose(play, "take_along" if take_along else "leave")
+    if is_asked:
+        assert (shown(play).kind, play.effects) == (PageKind.COUNTRY, [])
+        choose(play, "DE")
+        code = replace(code, country="DE")
+    assert play.effects == [UseCode(code, take_along and bool(without_event))]
+
+
 @pytest.mark.parametrize("link_id", ["abcd1234", "efgh5678"])
 def test_u07_the_guests_code_leads_to_the_event_as_the_menu_does(link_id: str) -> None:
     play = reading()

@@ -30,7 +30,7 @@ from piboothup.booth.operations import action_runner
 from piboothup.booth.panel import screens
 from piboothup.booth.panel.view import View
 from piboothup.booth.storage import Followed
-from piboothup.config import CaptureConfig, Secret, good_copy, root_settings
+from piboothup.config import CaptureConfig, Secret, country, good_copy, root_settings
 from piboothup.config.codes import BoothCode, GuestLink, OtherCode, Security, WifiNetwork, make
 from piboothup.config.import_record import ImportWatch
 from piboothup.config.reading import Reading
@@ -325,6 +325,29 @@ def test_u06_joining_a_network_is_told_as_it_went(box: Box, root: Root, result: 
     assert told(box).is_good is (result is WifiResult.JOINED)
     is_kept = result is not WifiResult.PASSWORD
     assert (wifi_profiles.saved_password("Barn", root.box.profiles) == Secret(PASSWORD)) is is_kept
+
+
+@pytest.mark.parametrize("has_answer", [True, False])
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_u10_the_answer_goes_to_root_or_its_lack_is_told(
+    box: Box, root: Root, monkeypatch: pytest.MonkeyPatch, has_answer: bool, is_alone: bool
+) -> None:
+    kernel_line = root.box.boot / "cmdline.txt"
+    kernel_line.write_text("console=tty1 root=PARTUUID=1\n")
+    monkeypatch.setattr(country, "is_missing", lambda _: country.of_line(kernel_line.read_text()) == "")
+    await_code(box)
+    hold(box, BARN if is_alone else dataclasses.replace(WHOLE, country=""))
+    asked(box, PageKind.CODE_WIFI if is_alone else PageKind.CODE_BOOTH)
+    box.choose("Barn" if is_alone else "use_code")
+    asked(box, PageKind.COUNTRY)
+    if has_answer:
+        box.choose("GB")
+    else:
+        box.clock.pass_s(20.0)
+    said = "wifi_joined" if is_alone else "code_taken"
+    assert (told(box).text_key, told(box).is_good) == (said if has_answer else f"{said}_world", True)
+    assert root.joined == [wifi_profiles.uuid_of("Barn")]
+    assert country.of_line(kernel_line.read_text()) == ("GB" if has_answer else "")
 
 
 def test_u06_a_mistyped_code_is_told_the_old_password_stays(box: Box, root: Root) -> None:

@@ -21,10 +21,12 @@ from tests.support.photos import jpeg, open_spool, take
 PARTY = Config(eventpics=EventPicsConfig(link_id="abcd1234"))
 
 
-def menu_options_reader(directory: Path, config: Config, clock: HandClock | None = None) -> MenuOptionsReader:
+def menu_options_reader(
+    directory: Path, config: Config, clock: HandClock | None = None, root: Path = Path("/")
+) -> MenuOptionsReader:
     clock = clock or HandClock()
     spool = open_spool(directory, clock)
-    return MenuOptionsReader(config, spool, clock, SettingsStore(config, directory, clock, lambda _: None))
+    return MenuOptionsReader(config, spool, clock, SettingsStore(config, directory, clock, lambda _: None), root)
 
 
 def test_photos_without_event_counted_every_10_s_no_more_often(
@@ -69,6 +71,37 @@ def test_u13_the_last_photo_without_an_event_is_counted_at_once(tmp_path: Path) 
     assert counts == [0, 1, 2]
     assign.take_along(spool, "abcd1234", "")
     assert offered.read().without_event == 0
+
+
+NO_COUNTRY = {
+    "boot/firmware/cmdline.txt": "console=tty1 root=PARTUUID=1 rootwait\n",
+    "proc/cmdline": "console=tty1 root=PARTUUID=1 cfg80211.ieee80211_regdom=00\n",
+    "sys/module/cfg80211/parameters/ieee80211_regdom": "00\n",
+}
+"""Of a new Raspberry Pi OS; its /proc/cmdline names the rules for all countries."""
+DE = "cfg80211.ieee80211_regdom=DE"
+
+
+@pytest.mark.parametrize(
+    ("language", "changed", "asked"),
+    [
+        ("de", {}, ("DE", "AT", "CH")),
+        ("en", {}, ("US", "GB", "CA", "AU", "IE", "NZ")),
+        ("en", {"boot/firmware/cmdline.txt": f"root=PARTUUID=1 {DE}\n"}, ()),  # by a code, since this start
+        ("en", {"proc/cmdline": f"root=PARTUUID=1 {DE} rootwait\n"}, ()),
+        ("en", {"sys/module/cfg80211/parameters/ieee80211_regdom": "DE\n"}, ()),
+        ("en", {"run/systemd/system/netplan-regdom.service": "[Service]\n"}, ()),  # by Imager
+        ("en", {"boot/firmware/cmdline.txt": ""}, ()),  # no Raspberry Pi: nobody could keep the answer
+    ],
+)
+def test_u10_countries_are_asked_by_language_if_none_is_set(
+    tmp_path: Path, language: str, changed: dict[str, str], asked: tuple[str, ...]
+) -> None:
+    for name, text in (NO_COUNTRY | changed).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    config = dataclasses.replace(PARTY, language=language)
+    assert menu_options_reader(tmp_path / "spool", config, root=tmp_path).read().countries == asked
 
 
 @pytest.mark.parametrize(

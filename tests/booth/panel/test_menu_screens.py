@@ -48,6 +48,7 @@ def every_item() -> set[str]:
     code = BoothCode(Secret("0123456789"), "abcd1234")
     asked = [menu.page_of_code(code, OFFER), menu.page_of_code(code, silent)]
     asked += [menu.page_of_code(WifiNetwork("Barn"), OFFER), menu.stick_page()]
+    asked += [menu.page_of_code(WifiNetwork("Barn"), replace(OFFER, countries=("GB",)))]
     todo = [(menu.main_page(OFFER, 0), OFFER), (menu.main_page(silent, 0), silent), (wiping, silent)]
     todo += [(page, silent) for page in [*asked, menu.forget_page(pages.result_page("wiped", 1))]]
     done: list[Page] = []
@@ -64,9 +65,11 @@ def every_item() -> set[str]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_menu_item_words_fit_their_frame_in_middle_font(language: str) -> None:
     said, mid = texts(language).menu, face("mid")
-    assert every_item() - {"event", "language"} == said.items.keys()
-    too_wide = [text for text in said.items.values() if mid.width_px(text) > WIDTH_PX - 1 - 4 * GAP_PX]
+    assert every_item() - {"event", "language", "country"} == said.items.keys()
+    room_px = WIDTH_PX - 1 - 4 * GAP_PX
+    too_wide = [text for text in said.items.values() if mid.width_px(text) > room_px]
     assert too_wide == []
+    assert [text for text in said.countries.values() if face("small").width_px(text) > room_px] == []
     assert mid.width_px(texts(language).name) <= WIDTH_PX - 1 - 4 * GAP_PX - 16
 
 
@@ -114,6 +117,7 @@ def test_every_language_has_same_menu_and_step_words(language: str) -> None:
         assert one.keys() == other.keys()
     assert said.steps.keys() == {str(step) for step in SELF_TEST_STEPS}
     assert set(said.reasons) <= set(codes())
+    assert 0 < len(said.countries) <= pages.MOST_ITEMS - 2 and all(len(country) == 2 for country in said.countries)
     assert said.hints.keys() == {*map(str, ScanHint), "show_far", "larger"}
     found = {f"code_{fault}" for fault in Fault} | {f"kind_{kind.name.lower()}" for kind in OtherKind}
     found |= {f"stick_{result}" for result in StickResult}

@@ -41,6 +41,8 @@ class MenuTexts:
     """Titles of pages, by kind."""
     items: Mapping[str, str]
     """Items, by `Item.text_key`."""
+    countries: Mapping[str, str]
+    """Countries that the language suggests for the Wi-Fi: those where it is official (CLDR), most people first."""
     notes: Mapping[str, str]
     """Hints before a choice, by the kind of the page, with `{n}`."""
     press_next: str
