@@ -151,7 +151,7 @@ def test_the_packages_config_shows_no_other_pin() -> None:
         for key, value in settings.items()
         if f"{table}.{key}" in SETTINGS
     }
-    assert pins.keys() >= {"light.flash_pin", "light.buzzer_pin"}
+    assert pins.keys() >= {"light.flash_pin", "light.lens_pin", "light.buzzer_pin"}
     assert pins == {key: SETTINGS[key].default for key in pins}
 
 
@@ -163,11 +163,11 @@ def test_doctors_table_is_the_list() -> None:
 def test_the_code_opens_each_pin_as_the_list_says() -> None:
     """By gpiozero's real devices on mock pins."""
     factory = MockFactory(pin_class=MockPWMPin)
-    light = LightConfig(flash_pin=23, buzzer_pin=24)
+    light = LightConfig(flash_pin=23, lens_pin=25, buzzer_pin=24)
     lights = GpioLight(light, factory)
     devices = [
         GpioButton(ButtonConfig(), SystemClock(), factory)._line,
-        *(lights._led, lights._flash),
+        *(lights._led, lights._flash, lights._lens),
         GpioBuzzer(light, factory)._line,
     ]
     for device in devices:
@@ -177,7 +177,7 @@ def test_the_code_opens_each_pin_as_the_list_says() -> None:
         assert pin.function == {"in": "input", "out": "output"}[wire.direction]
         assert wire.pull != "up" or pin.pull == "up"
         device.close()
-    assert sorted(device.pin for device in devices) == [17, 23, 24, 27]
+    assert sorted(device.pin for device in devices) == [17, 23, 24, 25, 27]
 
 
 def test_no_header_pin_has_two_wires() -> None:
@@ -187,7 +187,7 @@ def test_no_header_pin_has_two_wires() -> None:
 
 def test_what_the_pi_drives_is_dark_and_silent_while_it_starts() -> None:
     driven = [wire for wire in WIRES if wire.direction == "out"]
-    assert [wire.part for wire in driven] == ["light", "flash", "buzzer"]
+    assert [wire.part for wire in driven] == ["light", "flash", "lens light", "buzzer"]
     assert all(wire.line in LOW_AT_POWER_ON for wire in driven)
 
 
@@ -206,5 +206,7 @@ def test_drawing_has_wires_of_list_each_beginning_at_its_pin() -> None:
             part, name = re.split(r" .*, ", path.findtext(f"{namespace}title") or "")
             drawn.add((part, int(wire_id.removeprefix("wire-")), name))
     assert drawn == {
-        (wire.part, wire.header_pin, wire.name) for wire in WIRES if wire.part not in ("flash", "buzzer")
+        (wire.part, wire.header_pin, wire.name)
+        for wire in WIRES
+        if wire.part not in ("flash", "lens light", "buzzer")
     }

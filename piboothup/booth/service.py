@@ -238,10 +238,11 @@ class BoothService:
             self._watchdog.feed(now_ns)
 
     def _prepare(self, now_ns: int) -> None:
-        """Set what must hold before the effects run: the flash, the coming photo, the page of the self-test."""
+        """Set what must hold before the effects run: the lamps, the coming photo, the page of the self-test."""
         booth = self._booth
         if self._device_start.is_light_allowed:
             self._devices.light.flash(booth.is_flash_on(now_ns))
+            self._devices.light.lens(booth.is_lens_lit(now_ns))
         if booth.state is not BoothState.EXPOSING:
             is_countdown = booth.state is BoothState.COUNTDOWN
             self._camera.prepare(booth.zero_ns if is_countdown else None, booth.flash_on_ns)

@@ -14,6 +14,7 @@ WIRED = {
     "button.pin": 17,
     "light.led_pin": 27,
     "light.flash_pin": 23,
+    "light.lens_pin": 25,
     "light.buzzer_pin": 24,
 }
 """Pins of the drawing (hardware/pins.toml) by what is connected to them, by their BCM numbers."""
@@ -22,6 +23,10 @@ HEADER_PINS = {
     **{11: 23, 8: 24, 7: 26, 0: 27, 1: 28, 5: 29, 6: 31, 12: 32, 13: 33, 19: 35, 16: 36, 26: 37, 20: 38, 21: 40},
 }
 """Place on the header by BCM number, on every board with 40 pins."""
+_BROKEN = {"button.pin": "button_missing", "light.buzzer_pin": "buzzer_missing"}
+"""The booth's problem with a pin; every other pin's is `light_missing`, which does not say which of them it is."""
+_OURS = "lg"
+"""Name that lgpio gives the pins of its program: a light of several pins holds those that work."""
 _PINS_OF_OPTIONS = {
     "spi": ((7, 8, 9, 10, 11), "SPI"),
     "i2s": ((18, 19, 20, 21), "I2S sound"),
@@ -82,7 +87,7 @@ def pins_of(config: Config) -> dict[str, int]:
     """Pins that the config uses."""
     used = {"button.pin": config.button.pin} if config.button.driver == "gpiozero" else {}
     if config.light.driver == "gpiozero":
-        used |= {f"light.{key}": getattr(config.light, key) for key in ("led_pin", "flash_pin", "buzzer_pin")}
+        used |= config.light.pins
     if config.panel.driver not in ("simulated", "none") and config.panel.i2c_port == 1:
         used |= {"panel's data": 2, "panel's clock": 3}
     return {name: pin for name, pin in used.items() if pin}
@@ -92,12 +97,14 @@ def _held(facts: Facts, used: dict[str, int]) -> Iterator[tuple[str, str]]:
     """Pins that somebody holds, each with the name that it gave itself; not those of a booth that works."""
     ours = [key for key in used if "." in key]  # the panel's two are the bus driver's
     if facts.booth is not None:
-        broken = {"button_missing": "button.", "light_missing": "light.led", "buzzer_missing": "light.buzzer"}
-        parts = tuple(part for code, part in broken.items() if code in facts.booth.problems)
-        ours = [key for key in ours if key.startswith(parts)]
+        codes = facts.booth.problems
+        ours = [key for key in ours if _BROKEN.get(key, "light_missing") in codes]
+    lamps = [key for key in ours if key not in _BROKEN]
+    holds_others = facts.booth is not None and len(lamps) > 1
     try:
         for key in ours:
-            if (holder := facts.header.user(used[key])) is not None:
+            holder = facts.header.user(used[key])
+            if holder is not None and not (holds_others and key in lamps and holder == _OURS):
                 yield key, holder
     except OSError:  # no header, or not for this user
         return

@@ -119,7 +119,7 @@ class Reading:
         used: dict[int, str] = {}
         pins = [("button.pin", config.button.pin)] if config.button.driver == "gpiozero" else []
         if config.light.driver == "gpiozero":
-            pins += [(f"light.{key}", getattr(config.light, key)) for key in ("led_pin", "flash_pin", "buzzer_pin")]
+            pins += config.light.pins.items()
         if config.panel.driver not in ("simulated", "none") and config.panel.i2c_port == 1:
             used = {2: "the panel (data)", 3: "the panel (clock)"}
         for key, pin in pins:

@@ -96,7 +96,7 @@ class ButtonConfig:
 
 @dataclass(frozen=True)
 class LightConfig:
-    """Light in the button, flash and buzzer."""
+    """Light in the button, flash, light at the lens, and buzzer."""
 
     driver: str = checks.choice("gpiozero", "simulated", "none")
     led_pin: int = checks.number(27, 0, 27)
@@ -104,8 +104,15 @@ class LightConfig:
     """BCM number of the pin; 0 = no flash."""
     flash_lead_s: float = checks.number(1.5, 0, 5)
     """Lead of the flash before zero, seconds, so that the exposure settles."""
+    lens_pin: int = checks.number(0, 0, 27)
+    """BCM number of the pin of a small light beside the lens; 0 = none."""
     buzzer_pin: int = checks.number(0, 0, 27)
     """BCM number of the pin; 0 = no buzzer."""
+
+    @property
+    def pins(self) -> dict[str, int]:
+        """Numbers of all pins, by their settings' names in the file."""
+        return {f"light.{key}": value for key, value in vars(self).items() if key.endswith("_pin")}
 
 
 @dataclass(frozen=True)

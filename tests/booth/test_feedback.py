@@ -250,10 +250,7 @@ class Lengths(threading.Event):
         return self.lasted.get(timeout=PATIENCE_S)
 
 
-@pytest.mark.parametrize(
-    ("sound", "length_s", "tone_hz"),
-    [(Sound.TICK, 0.06, 1500), (Sound.CLICK, 0.03, 2500), (Sound.LOW, 0.6, 220)],
-)
+@pytest.mark.parametrize(("sound", "length_s", "tone_hz"), [(Sound.TICK, 0.06, 1500), (Sound.LOW, 0.6, 220)])
 @pytest.mark.parametrize("pin_class", [MockPin, MockPWMPin])
 def test_a_sound_is_a_tone_of_its_own_length_and_then_silence(
     factory: MockFactory, pin_class: type[MockPin], sound: Sound, length_s: float, tone_hz: int
@@ -270,6 +267,38 @@ def test_a_sound_is_a_tone_of_its_own_length_and_then_silence(
         assert (heard.next(), heard.next()) == (sounds, 0)
     close(buzzer)
     assert heard.values.empty() and lengths.lasted.empty()
+
+
+@pytest.mark.parametrize("pin_class", [MockPin, MockPWMPin])
+def test_e6_click_is_a_shutters_two_steps_with_a_gap(factory: MockFactory, pin_class: type[MockPin]) -> None:
+    factory.pin_class = pin_class
+    pin = factory.pin(BUZZER_PIN)
+    heard, lengths = Listening(pin), Lengths(pin)
+    buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
+    buzzer._ended = lengths
+    has_tones = pin_class is MockPWMPin
+    sounds = 0.5 if has_tones else 1
+    for _ in range(2):
+        buzzer.play(Sound.CLICK)
+        steps = [lengths.next() for _ in range(3)]
+        assert [(length_s, level) for length_s, level, _ in steps] == [(0.02, sounds), (0.04, 0), (0.03, sounds)]
+        assert [steps[0][2], steps[2][2]] == ([2500, 1700] if has_tones else [None, None])
+        assert [heard.next() for _ in range(4)] == [sounds, 0, sounds, 0]
+    close(buzzer)
+    assert heard.values.empty() and lengths.lasted.empty()
+
+
+@pytest.mark.parametrize("pin_class", [MockPin, MockPWMPin])
+def test_e6_a_click_that_is_cut_short_has_no_second_step(factory: MockFactory, pin_class: type[MockPin]) -> None:
+    factory.pin_class = pin_class
+    heard = Listening(factory.pin(BUZZER_PIN))
+    buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TONES, Sound.CLICK, ((2500, PATIENCE_S), (0, 0.04), (1700, 0.03)))
+        buzzer.play(Sound.CLICK)
+        assert heard.next() > 0
+        close(buzzer)
+    assert heard.next() == 0 and heard.values.empty()
 
 
 def test_a_sound_lasts_as_long_as_it_says(factory: MockFactory) -> None:
@@ -296,7 +325,7 @@ def test_closing_ends_a_sound_and_switches_the_pin_off(factory: MockFactory, pin
     pin._set_state = note
     buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(TONES, Sound.LOW, (220, PATIENCE_S))
+        patch.setitem(TONES, Sound.LOW, ((220, PATIENCE_S),))
         buzzer.play(Sound.LOW)
         assert heard.next() > 0
         close(buzzer)
@@ -308,7 +337,7 @@ def test_buzzer_with_own_tone_is_switched_on_pin_without_tones(factory: MockFact
     factory.pin_class = MockPin
     heard = Listening(factory.pin(BUZZER_PIN))
     buzzer = GpioBuzzer(LightConfig(buzzer_pin=BUZZER_PIN), factory)
-    buzzer.play(Sound.CLICK)
+    buzzer.play(Sound.TICK)
     assert (heard.next(), heard.next()) == (1, 0)
     close(buzzer)
 

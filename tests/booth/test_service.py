@@ -102,6 +102,22 @@ def test_button_light_steady_during_flash_even_on_new_press(box: Box) -> None:
     assert box.camera.lit.get(timeout=PATIENCE_S) == pressed_ns + 500_000_000
 
 
+def test_e6_lens_light_leads_by_a_second_and_ends_with_frame(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=3))
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.COUNTDOWN)
+    box.clock.pass_s(1.0)
+    assert box.turn() is LightPattern.COUNTDOWN
+    assert box.light.lens_lit == [False]
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.HURRY)
+    assert box.light.lens_lit == [False, True]
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.SAVED)
+    assert box.light.lens_lit == [False, True, False]
+
+
 def test_countdown_on_light_and_panel_last_second_faster(box: Box) -> None:
     box.config = dataclasses.replace(box.config, capture=CaptureConfig(countdown_s=2))
     box.start_ready()

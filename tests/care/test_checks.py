@@ -208,6 +208,18 @@ def test_a09_a_box_wired_otherwise_is_told_by_its_header_pins(box: Raspberry) ->
     assert box.examine()[Check.PINS].finding.note == note
 
 
+def test_e6_a_lens_light_that_is_held_is_told_by_its_pin(box: Raspberry) -> None:
+    box.table("light", flash_pin=23, lens_pin=25)
+    assert box.examine()[Check.PINS].finding.note == "as in hardware/README.md"
+    box.booth(problems=("light_missing",))
+    box.pins.users |= {17: "lg", 23: "lg", 25: "pigpio", 27: "lg"}  # "lg": the booth's own
+    told = box.examine()[Check.PINS].finding.problem
+    assert told is not None and told.detail == "GPIO25, header pin 22: light.lens_pin, pigpio"
+    box.table("light", flash_pin=0, lens_pin=0)
+    told = box.examine()[Check.PINS].finding.problem
+    assert told is not None and told.detail.endswith("light.led_pin, lg")  # its only lamp: the booth does not hold it
+
+
 def test_a09_a_spool_on_a_disk_that_is_open_to_all_is_fine(box: Raspberry) -> None:
     users = box.path("/etc/passwd").read_text().replace("piboothup-booth:x:", "piboothup-booth:x:9")
     box.write("/etc/passwd", users)

@@ -79,6 +79,12 @@ def button_taken_from_the_booth(box: Raspberry) -> None:
     box.pins.users |= {17: "gpio-shutdown", 27: "lg"}
 
 
+def lens_pin_taken_from_the_booth(box: Raspberry) -> None:
+    box.table("light", flash_pin=23, lens_pin=25)
+    box.booth(problems=("light_missing",))
+    box.pins.users |= {17: "lg", 23: "lg", 25: "pigpio", 27: "lg"}
+
+
 def no_users(box: Raspberry) -> None:
     box.write("/etc/passwd", f"root:x:{US}::/root:/bin/bash\n")
     box.know(user_groups=frozenset({"video", "i2c"}))
@@ -259,6 +265,7 @@ FAULTS: list[tuple[Break, Check, str]] = [
     (led_on_spi, Check.PINS, "pin_taken"),
     (led_held, Check.PINS, "pin_busy"),
     (button_taken_from_the_booth, Check.PINS, "pin_busy"),
+    (lens_pin_taken_from_the_booth, Check.PINS, "pin_busy"),
     (lambda box: box.table("spool", directory="/nowhere/at/all"), Check.CARD, "spool_unusable"),
     (link_to_no_disk, Check.CARD, "spool_missing"),
     (lambda box: box.booth(problems=("card_readonly",)), Check.CARD, "card_readonly"),

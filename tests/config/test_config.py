@@ -49,6 +49,7 @@ driver = "none"
 led_pin = 6
 flash_pin = 7
 flash_lead_s = 1
+lens_pin = 9
 buzzer_pin = 8
 [panel]
 driver = "sh1106"
@@ -126,6 +127,10 @@ def test_an_unknown_key_is_a_warning_with_a_guess() -> None:
         ("[light]\nled_pin = 17", 2, "GPIO 17 is taken by button.pin"),
         ("[button]\npin = 2", 2, "the panel"),
         ("[light]\nflash_pin = 23\nbuzzer_pin = 23", 3, "GPIO 23 is taken by light.flash_pin"),
+        ("[light]\nlens_pin = 17", 2, "GPIO 17 is taken by button.pin"),
+        ("[light]\nlens_pin = 25\nbuzzer_pin = 25", 3, "GPIO 25 is taken by light.lens_pin"),
+        ("[light]\nlens_pin = 3", 2, "GPIO 3 is taken by the panel (clock)"),
+        ("[light]\nlens_pin = 28", 2, "a whole number from 0 to 27"),
         ("config_version = 2", 1, "one of 1"),
         ('language = "xx"', 1, 'one of "en", "de"'),
         ("language = [1]", 1, 'one of "en", "de"'),

@@ -90,6 +90,7 @@ class FakeLight(Light):
     def __init__(self) -> None:
         self.patterns: queue.SimpleQueue[LightPattern] = queue.SimpleQueue()
         self.flashes: list[bool] = []
+        self.lens_lit: list[bool] = []
         self.closed = False
 
     def show(self, pattern: LightPattern) -> None:
@@ -98,6 +99,10 @@ class FakeLight(Light):
     def flash(self, on: bool) -> None:
         if self.flashes[-1:] != [on]:
             self.flashes.append(on)
+
+    def lens(self, on: bool) -> None:
+        if self.lens_lit[-1:] != [on]:
+            self.lens_lit.append(on)
 
     def forget(self) -> None:
         """Forget the patterns shown so far."""

@@ -15,6 +15,8 @@ from piboothup.problems import Problem
 from piboothup.records import dataclass, field
 from piboothup.status import BoothState
 
+LENS_LEAD_NS = SECOND_NS
+"""Lead of the light at the lens before zero, nanoseconds: eyes are on the lens when the frame is exposed."""
 IDLE_STATES = (BoothState.STARTING, BoothState.READY, BoothState.REVIEW, BoothState.FAULT)
 """The states in which no photo is under way and no menu open."""
 
@@ -104,6 +106,16 @@ class Booth:
             return self.page.report.step is Check.LIGHT
         waiting = self.state in (BoothState.COUNTDOWN, BoothState.EXPOSING)
         return waiting and self.flash_on_ns is not None and now_ns >= self.flash_on_ns
+
+    def is_lens_lit(self, now_ns: int) -> bool:
+        """Whether the light at the lens is on: in the last second before zero until the frame is exposed.
+
+        And during its self-test. In a countdown the machine's Tick for the digit 1 comes when it is due.
+        """
+        if self.page is not None and self.page.report is not None:
+            return self.page.report.step is Check.LIGHT
+        is_due = self.state is BoothState.COUNTDOWN and now_ns >= self.zero_ns - LENS_LEAD_NS
+        return is_due or self.state is BoothState.EXPOSING
 
     def deadline_ns(self, now_ns: int) -> int | None:
         """When the machine needs its next Tick; None = not until another event."""

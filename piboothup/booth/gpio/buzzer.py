@@ -1,4 +1,4 @@
-"""The buzzer: a tick for each second of the countdown, a click at the frame, a low tone when a photo was not saved.
+"""The buzzer: a tick for each second of the countdown, a shutter's click at the frame, a low tone for "not saved".
 
 Sounds are played one after the other on a background thread, so that no caller waits. A buzzer that does not work
 stops no photo: it is logged once, kept as `problem`, and reopened every 5 s.
@@ -22,17 +22,17 @@ class Sound(StrEnum):
     TICK = "tick"
     """A second of the countdown."""
     CLICK = "click"
-    """The frame has been captured."""
+    """The frame has been captured: a shutter that opens and closes."""
     LOW = "low"
     """The photo was not saved."""
 
 
-TONES: dict[Sound, tuple[int, float]] = {
-    Sound.TICK: (1500, 0.06),
-    Sound.CLICK: (2500, 0.03),
-    Sound.LOW: (220, 0.6),
+TONES: dict[Sound, tuple[tuple[int, float], ...]] = {
+    Sound.TICK: ((1500, 0.06),),
+    Sound.CLICK: ((2500, 0.02), (0, 0.04), (1700, 0.03)),
+    Sound.LOW: ((220, 0.6),),
 }
-"""Frequency in hertz and duration in seconds; a buzzer with a fixed tone has only the duration."""
+"""Frequency in hertz (0 = silence) and duration in seconds, step by step; a buzzer of one tone has only these."""
 _QUEUE_LIMIT = 2
 """A sound is dropped when this many are waiting: it would be late."""
 
@@ -96,11 +96,14 @@ class GpioBuzzer(Buzzer):
         if self._line.device is None:
             self._line.open()
         device = self._line.device
-        tone_hz, length_s = TONES[sound]
-        if hasattr(device, "frequency"):
-            device.frequency = tone_hz
-            device.value = 0.5
-        else:
-            device.on()
-        self._ended.wait(length_s)
+        for tone_hz, length_s in TONES[sound]:
+            if not tone_hz:
+                device.off()
+            elif hasattr(device, "frequency"):
+                device.frequency = tone_hz
+                device.value = 0.5
+            else:
+                device.on()
+            if self._ended.wait(length_s):
+                break
         device.off()

@@ -1,8 +1,8 @@
-"""Button LED and flash.
+"""Button LED, flash, and the light at the lens.
 
 A pattern runs by itself, on gpiozero's background thread, until the next one is shown. No caller waits: the pins are
 opened on a background thread. A pin that does not work stops no photo: it is logged once, kept as `problem`, and
-reopened every 5 s; the other pin works on.
+reopened every 5 s; the other pins work on. Flash and the light at the lens are plainly on or off: no PWM, no thread.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ _STEADY = (LightPattern.EXPOSING, LightPattern.HELD)
 
 
 class Light:
-    """LED and flash; this class itself stands for none. No call blocks or raises."""
+    """LED, flash and the light at the lens; this class itself stands for none. No call blocks or raises."""
 
     @property
     def problem(self) -> Problem | None:
-        """Why LED or flash do not work; None while they do."""
+        """Why one of them does not work; None while all do."""
         return None
 
     def show(self, pattern: LightPattern) -> None:
@@ -72,17 +72,21 @@ class Light:
     def flash(self, on: bool) -> None:
         """Switch the flash fully on or off (no PWM: it would draw stripes in the photo)."""
 
+    def lens(self, on: bool) -> None:
+        """Switch the light at the lens on or off."""
+
     def close(self) -> None:
         """Switch off and release the pins."""
 
 
 class GpioLight(Light):
-    """LED and flash on the config's pins. `pin_factory`: gpiozero's, for tests."""
+    """LED, flash and the light at the lens on the config's pins. `pin_factory`: gpiozero's, for tests."""
 
     def __init__(self, table: LightConfig, pin_factory: Any = None) -> None:
         self._led = pins.PinDevice("led", "light_missing", table.led_pin, pins.maker("PWMLED", "LED"), pin_factory)
         self._flash = pins.PinDevice("flash", "light_missing", table.flash_pin, pins.maker("LED"), pin_factory)
-        self._pins = [line for line in (self._led, self._flash) if line.pin]
+        self._lens = pins.PinDevice("lens light", "light_missing", table.lens_pin, pins.maker("LED"), pin_factory)
+        self._pins = [line for line in (self._led, self._flash, self._lens) if line.pin]
         self._active_pattern: tuple[Any, LightPattern] | None = None
         self._thread: threading.Thread | None = None
         self._failed = threading.Event()
@@ -90,7 +94,7 @@ class GpioLight(Light):
 
     @property
     def problem(self) -> Problem | None:
-        """Why LED or flash do not work; None while they do."""
+        """See `Light`."""
         return next((line.problem for line in self._pins if line.problem is not None), None)
 
     def show(self, pattern: LightPattern) -> None:
@@ -104,9 +108,11 @@ class GpioLight(Light):
 
     def flash(self, on: bool) -> None:
         """Switch the flash fully on or off, whatever the LED does."""
-        self._keep_open()
-        if not on or not self._flash.is_broken:  # also a broken one is switched off
-            self._flash.use(_set_flash, on)
+        self._switch(self._flash, on)
+
+    def lens(self, on: bool) -> None:
+        """See `Light`."""
+        self._switch(self._lens, on)
 
     def open(self) -> bool:
         """Open the pins that are not open, each by itself; return whether all are. May take a while."""
@@ -124,6 +130,11 @@ class GpioLight(Light):
             self._thread.join(1.0)
         for line in self._pins:
             _release(line)
+
+    def _switch(self, line: pins.PinDevice, on: bool) -> None:
+        self._keep_open()
+        if not on or not line.is_broken:  # also a broken one is switched off
+            line.use(_set_lamp, on)
 
     def _is_broken(self) -> bool:
         return any(line.is_broken for line in self._pins)
@@ -165,7 +176,7 @@ def _begin(led: Any, pattern: LightPattern) -> None:
         led.off()
 
 
-def _set_flash(lamp: Any, on: bool) -> None:
+def _set_lamp(lamp: Any, on: bool) -> None:
     if bool(lamp.value) != on:
         lamp.on() if on else lamp.off()
 

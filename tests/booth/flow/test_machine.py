@@ -291,6 +291,42 @@ def test_flash_off_on_failed_capture_or_lost_camera() -> None:
         assert not play.booth.is_flash_on(play.now_ns + SECOND_NS)
 
 
+@pytest.mark.parametrize("countdown_s", [0, 1, 2, 5])
+def test_e6_lens_lit_in_the_last_second_until_frame_exposed(countdown_s: int) -> None:
+    play = StateMachineDriver()
+    play.settings = FlowSettings(countdown_s, 2.5)
+    play.says(READY)
+    edge_ns = play.now_ns
+    assert not play.booth.is_lens_lit(play.now_ns)
+    play.press()
+    since_ns = [] if not play.booth.is_lens_lit(play.now_ns) else [0]
+    while play.booth.state is BoothState.COUNTDOWN:
+        deadline_ns = play.booth.deadline_ns(play.now_ns)
+        assert deadline_ns is not None
+        play.now_ns = deadline_ns
+        play.says(Tick())
+        if play.booth.is_lens_lit(play.now_ns) and not since_ns:
+            since_ns = [play.now_ns - edge_ns]
+    assert since_ns == [max(0, countdown_s - 1) * SECOND_NS], "by a tick that comes when it is due"
+    assert play.booth.state is BoothState.EXPOSING and play.booth.is_lens_lit(play.now_ns)
+    play.says(Exposed(frame(), play.booth.zero_ns))
+    assert not play.booth.is_lens_lit(play.now_ns)
+
+
+@pytest.mark.parametrize("trouble", [None, NO_CAMERA, Stop()])
+@pytest.mark.parametrize("countdown_s", [0, 1])
+def test_e6_lens_dark_on_failed_capture_lost_camera_or_stop(trouble: Event | None, countdown_s: int) -> None:
+    play = StateMachineDriver()
+    play.settings = FlowSettings(countdown_s, 2.5)
+    play.says(READY)
+    play.press()
+    assert play.booth.is_lens_lit(play.now_ns)
+    if trouble is None:
+        play.waits_s(countdown_s)
+    play.says(trouble or CaptureFailed(problem("camera_stuck"), play.booth.zero_ns))
+    assert not play.booth.is_lens_lit(play.now_ns + SECOND_NS)
+
+
 def test_flash_absent_nothing_lit_no_frame_waits() -> None:
     play = StateMachineDriver()
     play.says(READY)

@@ -306,6 +306,18 @@ def test_the_flash_that_is_tried_goes_out_when_the_service_ends() -> None:
     assert not play.booth.is_flash_on(play.now_ns)
 
 
+def test_e6_the_lens_light_is_tried_with_the_light() -> None:
+    play = opened("ready_check")
+    lit = []
+    for done in range(4):
+        play.says(SelfTestProgress(SelfTestReport((None,) * done)))
+        lit.append(play.booth.is_lens_lit(play.now_ns))
+    assert lit == [False, True, False, False]
+    play.says(SelfTestProgress(SelfTestReport((None,))))
+    play.says(Stop())
+    assert not play.booth.is_lens_lit(play.now_ns)
+
+
 def test_a_press_while_a_part_is_tried_leaves_the_check() -> None:
     play = asked()
     play.says(SelfTestProgress(SelfTestReport((None,) * 3)))

@@ -28,7 +28,7 @@ from piboothup.booth.gpio.led import (
 from piboothup.config import LightConfig
 from tests.support.deadline import PATIENCE_S, until
 
-LED_PIN, FLASH_PIN = 27, 22
+LED_PIN, FLASH_PIN, LENS_PIN = 27, 22, 25
 
 
 @pytest.fixture
@@ -343,3 +343,68 @@ def test_f19_a_light_is_at_rest_once_it_is_open(light: GpioLight, monkeypatch: p
     opened.get(timeout=PATIENCE_S)
     light.close()  # waits for the thread's end
     assert opened.empty()
+
+
+@pytest.fixture
+def lens_light(factory: MockFactory) -> Iterator[GpioLight]:
+    made = GpioLight(LightConfig(led_pin=LED_PIN, flash_pin=FLASH_PIN, lens_pin=LENS_PIN), factory)
+    made.open()
+    yield made
+    made.close()
+
+
+def test_e6_lens_light_lit_until_told_off_whatever_others_show(lens_light: GpioLight, factory: MockFactory) -> None:
+    for on in (True, False):
+        lens_light.lens(on)
+        for pattern in LightPattern:
+            lens_light.show(pattern)
+            lens_light.flash(not on)
+            assert factory.pin(LENS_PIN).state == on
+    assert factory.pin(LENS_PIN).frequency is None  # no PWM, whose thread of lgpio wakes 616 times a second
+    assert lens_light._lens.device._blink_thread is None
+
+
+def test_e6_a_lens_pin_of_0_is_no_light_at_the_lens(light: GpioLight, factory: MockFactory) -> None:
+    light.lens(True)
+    assert light.problem is None
+    assert [number for number, pin in factory.pins.items() if pin.state] == []
+
+
+def test_e6_a_taken_lens_pin_is_told_and_the_others_work(
+    factory: MockFactory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pins, "RETRY_S", 0.01)
+    taken = LED(LENS_PIN, pin_factory=factory)
+    light = GpioLight(LightConfig(led_pin=LED_PIN, flash_pin=FLASH_PIN, lens_pin=LENS_PIN), factory)
+    assert not light.open()
+    for _ in range(100):
+        light.lens(True)
+        light.flash(True)
+        light.show(LightPattern.EXPOSING)
+    assert light.problem is not None and light.problem.code == "light_missing"
+    assert (factory.pin(LED_PIN).state, factory.pin(FLASH_PIN).state) == (1, 1)
+    assert len(caplog.records) == 1
+    taken.close()
+
+    def is_lit() -> bool:
+        light.lens(True)
+        return bool(factory.pin(LENS_PIN).state) and light.problem is None
+
+    until(is_lit)
+    light.close()
+
+
+def test_e6_closing_switches_the_lens_light_off(lens_light: GpioLight, factory: MockFactory) -> None:
+    pin = factory.pin(LENS_PIN)
+    last = driven(pin)
+    lens_light.lens(True)
+    assert last() == 1
+    lens_light.close()
+    assert (last(), pin.function, pin.state) == (0, "input", 0)
+    LED(LENS_PIN, pin_factory=factory).close()
+
+
+def test_e6_a_light_at_a_desk_takes_the_lens_too() -> None:
+    light = Light()
+    light.lens(True)
+    light.lens(False)
