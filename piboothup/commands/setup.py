@@ -15,14 +15,16 @@ from subprocess import SubprocessError
 from piboothup import status
 from piboothup.clock import SystemClock
 from piboothup.commands.common import OK, CommandFails
-from piboothup.root_requests import STICK
+from piboothup.root_requests import STICK, WifiResult
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.setup import request_reader
 from piboothup.setup.errors import Refused
 from piboothup.setup.request_reader import VERBS, Verb
+from piboothup.status import UploaderState
 
 UNITS = Path("/etc/systemd/system")
 BOOT = Path("/boot/firmware")
+ETC = Path("/etc/piboothup")
 _LOOKS, _LOOK_S = 30, 3.0
 """How often address and uploader are looked for, and every how many seconds, before the answer goes without."""
 _STICK_RADIO_S = 12.0
@@ -181,22 +183,47 @@ def show_networks(given: argparse.Namespace) -> int:
     folder = wifi_profiles.FOLDER
     try:
         if given.forget is not None:
-            if not wifi_profiles.forget(given.forget, folder):
+            is_known = wifi_profiles.forget_results(ETC, [given.forget])
+            if not wifi_profiles.forget(given.forget, folder) and not is_known:
                 raise CommandFails("The box was given no network of this name: `piboothup setup wifi` lists them.")
             radio.Radio().reload()
-        elif given.forget_codes and wifi_profiles.forget_all(folder, by_code=True):
-            radio.Radio().reload()
+        elif given.forget_codes:
+            wifi_profiles.forget_results(ETC, wifi_profiles.of_codes(ETC, folder))
+            if wifi_profiles.forget_all(folder, by_code=True):
+                radio.Radio().reload()
         ours, others = wifi_profiles.ours(folder), wifi_profiles.others(folder)
+        results = wifi_profiles.results(ETC)
     except OSError as error:
         raise CommandFails(f"{folder} can't be used: {error.strerror or error}.") from None
     for network in ours:
         traits = ["with a password" if network.has_password else "open", *(["hidden"] if network.is_hidden else [])]
         source = "of a code" if network.is_by_code else "of the file on the card"
         print(f"{network.ssid}: {', '.join(traits)}, priority {network.priority}, {source}")
+        print(*_troubles(network.ssid, results.pop(network.ssid, None)), sep="", end="")
+    for ssid, result in results.items():
+        print(f"{ssid}: of a code, not kept")
+        print(*_troubles(ssid, result), sep="", end="")
     print(f"{others} networks of others, which stay as they are")
     for line in _situation(radio.addresses()):
         print(line)
     return OK
+
+
+def _troubles(ssid: str, result: WifiResult | None) -> Iterator[str]:
+    """Lines on what went wrong last with a network; `result`: of its code. None for one that is joined."""
+    from piboothup.booth.panel.i18n import texts
+    from piboothup.setup import radio, wifi_profiles
+
+    tuner, sentences = radio.Radio(), texts("en").menu.results
+    report = status.read_uploader(SYSTEM_DIRECTORY)
+    if tuner.in_use() == wifi_profiles.uuid_of(ssid):
+        is_portal = report is not None and report.state is UploaderState.PORTAL and report.wifi.ssid == ssid
+        result, now = None, "portal" if is_portal else None
+    else:
+        now = tuner.why_not(ssid)
+    for when, what in (("When its code was read", result), ("Now", now)):
+        if what is not None and (what, when) != (now, "When its code was read"):
+            yield f"  {when}: {sentences[f'wifi_{what}'].format(title=ssid)}\n"
 
 
 def _need_root(work: str) -> None:

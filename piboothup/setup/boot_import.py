@@ -40,7 +40,9 @@ PENDING = "pending-code"
 WORDS, _COUNTRY, _CARD = "words", "country", "card"
 """Steps of an import: key and settings, country, `(saved)` on the card. Each network is one too, by its number."""
 _KEY_MODE = 0o400
-_DRAFT = re.compile(r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml(\.last)?|imported\.json|pending-code)\.\d+")
+_DRAFT = re.compile(
+    r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml(\.last)?|(imported|wifi-results)\.json|pending-code)\.\d+"
+)
 
 
 @dataclass(frozen=True)
@@ -261,8 +263,7 @@ class _Import:
 
     def _take_network(self, found: BootNetwork) -> bool:
         network = found.network
-        name = f"Wi-Fi '{network.ssid}'"
-        with self._telling(name):
+        with self._telling(name := f"Wi-Fi '{network.ssid}'"):
             if found.is_saved:
                 password = wifi_profiles.saved_password(network.ssid, self._box.profiles)
                 if password is None:
@@ -270,7 +271,8 @@ class _Import:
                     self._tell(Mistake(found.line, what, "Write it in the file again."))
                     return True
                 network = WifiNetwork(network.ssid, password, network.security, network.hidden)
-            wifi_profiles.write(network, found.priority, self._box.profiles)
+            if wifi_profiles.write(network, found.priority, self._box.profiles):
+                wifi_profiles.forget_results(self._box.etc, [network.ssid])
             return True
         return False
 

@@ -192,6 +192,8 @@ def _join(network: WifiNetwork, country: str, box: Box, radio: Radio) -> WifiRes
             is_by_code = former is None or former.is_by_code
             with exclusive(box):
                 wifi_profiles.write(network, folder=box.profiles, is_by_code=is_by_code)
+        result = WifiResult.FORMER if result is WifiResult.FAILED and not is_kept else result
+        _note(network.ssid, result, box)
     finally:
         wifi_profiles.forget_all(box.trials)
         radio.reload()
@@ -199,21 +201,31 @@ def _join(network: WifiNetwork, country: str, box: Box, radio: Radio) -> WifiRes
         return result
     if before is not None or former is not None:
         radio.resume(before or profile)
-    return WifiResult.FORMER if result is WifiResult.FAILED else result
+    return result
+
+
+def _note(ssid: str, result: WifiResult, box: Box) -> None:
+    """Keep how joining went, for `piboothup setup wifi`; what it says now does not hang on that."""
+    try:
+        wifi_profiles.note_result(box.etc, ssid, result)
+    except OSError as error:
+        log.error("network result not kept reason=%s", error.strerror or error)
 
 
 def count_networks(values: Mapping[str, object], box: Box, _radio: Radio) -> str:
     """Number of networks that codes gave. Raises Refused, OSError."""
     _check_empty(values)
-    return str(sum(profile.is_by_code for profile in wifi_profiles.ours(box.profiles)))
+    return str(len(wifi_profiles.of_codes(box.etc, box.profiles)))
 
 
 def forget_networks(values: Mapping[str, object], box: Box, radio: Radio) -> str:
     """Forget the networks that codes gave; return their number. Raises Refused, OSError."""
     _check_empty(values)
-    count = wifi_profiles.forget_all(box.profiles, by_code=True)
+    forgotten = wifi_profiles.of_codes(box.etc, box.profiles)
+    wifi_profiles.forget_all(box.profiles, by_code=True)
+    wifi_profiles.forget_results(box.etc, forgotten)
     radio.reload()
-    return str(count)
+    return str(len(forgotten))
 
 
 VERBS: Final[Mapping[str, Callable[[Mapping[str, object], Box, Radio], str | None]]] = {

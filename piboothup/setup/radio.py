@@ -156,6 +156,13 @@ class Radio:
             return WifiResult.NO_WPA3
         return WifiResult.UNSEEN_24 if result is WifiResult.UNSEEN and bands == {2} else result
 
+    def why_not(self, ssid: str) -> WifiResult | None:
+        """Why a network of ours is not in use, as far as it can be told now without trying it."""
+        if not self._seen().strip():  # no radio, or nobody who looks
+            return None
+        found = self.refined(self._diagnose(wifi_profiles.uuid_of(ssid)), ssid)
+        return None if found is WifiResult.FAILED else found
+
     def _run(self, words: list[str], timeout_s: float = HURRIED_S) -> str:
         return _run(words, _TIMEOUT_S if self._until_ns is None else self._timeout_s(timeout_s))
 

@@ -2,24 +2,32 @@
 
 They are known by their UUID, which is made of the network's name: cloned cards have the same, and another profile for
 the same network stays as it is. The password is kept, never its hash, which WPA3 can't use.
+
+How joining a network of a code went last is kept apart, also of one that has no profile as it refused the password.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
 from piboothup.config import Secret
 from piboothup.config.codes import Security, WifiNetwork
 from piboothup.records import dataclass
+from piboothup.root_requests import WifiResult
 from piboothup.spool import durable
 from piboothup.text import read_bytes
 
 FOLDER: Final = Path("/etc/NetworkManager/system-connections")
 TRIALS: Final = Path("/run/NetworkManager/system-connections")
 """Profiles there go before those of the same UUID in `FOLDER`, and are gone after the next power-on."""
+RESULTS: Final = "wifi-results.json"
+"""File of root's alone beside the config file: name of each network and how joining it went last, if it failed."""
+_MOST_RESULTS: Final = 20
 _OURS: Final = uuid.UUID("0b1c6c5e-6f0a-5a52-9d0a-6d1f7b6c2e11")
 _ID: Final = "piboothup "
 """Beginning of the name that NetworkManager shows."""
@@ -195,3 +203,40 @@ def _content(path: Path) -> bytes | None:
         return read_bytes(path)
     except FileNotFoundError:
         return None
+
+
+def results(etc: Path) -> dict[str, WifiResult]:
+    """How joining went last, by the networks' names, of those that were not joined; none in a damaged file.
+
+    Raises OSError.
+    """
+    try:
+        found = json.loads(_content(etc / RESULTS) or b"{}")
+        return {ssid: WifiResult(result) for ssid, result in found.items()}
+    except (ValueError, RecursionError, TypeError, AttributeError):
+        return {}
+
+
+def note_result(etc: Path, ssid: str, result: WifiResult) -> None:
+    """Keep how joining a network went. Raises OSError."""
+    others = {name: past for name, past in results(etc).items() if name != ssid}
+    failed = {} if result is WifiResult.JOINED else {ssid: result}
+    _write_results(etc, {**dict([*others.items()][1 - _MOST_RESULTS :]), **failed})
+
+
+def forget_results(etc: Path, ssids: Collection[str]) -> bool:
+    """Forget how joining these networks went; whether anything was known. Raises OSError."""
+    known = results(etc)
+    _write_results(etc, {ssid: result for ssid, result in known.items() if ssid not in ssids})
+    return not known.keys().isdisjoint(ssids)
+
+
+def _write_results(etc: Path, found: Mapping[str, WifiResult]) -> None:
+    if found or _content(etc / RESULTS) is not None:
+        durable.update(etc / RESULTS, json.dumps(found).encode(), mode=_MODE)
+
+
+def of_codes(etc: Path, folder: Path = FOLDER) -> set[str]:
+    """Names of the networks that codes gave, with a profile or without. Raises OSError."""
+    profiles = {profile.ssid: profile.is_by_code for profile in ours(folder)}
+    return {ssid for ssid in {*profiles, *results(etc)} if profiles.get(ssid, True)}

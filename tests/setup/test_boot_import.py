@@ -437,6 +437,7 @@ def programs(card: Card, monkeypatch: pytest.MonkeyPatch) -> Path:
         program.chmod(0o755)
         monkeypatch.setattr(radio, f"_{name.upper()}", str(program))
     monkeypatch.setattr(setup, "BOOT", card.box.boot)
+    monkeypatch.setattr(setup, "ETC", card.box.etc)
     monkeypatch.setattr(setup, "SYSTEM_DIRECTORY", card.root)
     made = partial(Box, etc=card.box.etc, profiles=card.box.profiles, trials=card.root / "trials")
     monkeypatch.setattr(boot_import, "Box", lambda box_id, boot, key_owner: made(box_id, boot))

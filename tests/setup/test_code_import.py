@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import shutil
 import stat
 import threading
@@ -15,7 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from piboothup import status
 from piboothup.booth.operations import action_runner
+from piboothup.cli import main
+from piboothup.commands import setup
 from piboothup.config import Config, ConfigError, Secret, good_copy, import_record, root_settings
 from piboothup.config.codes import BoothCode, GuestLink, Security, WifiNetwork, make
 from piboothup.config.import_record import ImportRecord, ImportWatch
@@ -26,6 +30,7 @@ from piboothup.setup.boot_import import PENDING, Box
 from piboothup.setup.errors import Refused
 from piboothup.setup.radio import Radio
 from piboothup.spool import durable
+from piboothup.status import UploaderReport, UploaderState, WifiReport
 from tests.spool.crash.model import Disk, Recording, Tree, all_states, read_tree, states, strike_once, write_tree
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
@@ -235,6 +240,48 @@ def test_u06_a_first_password_that_is_refused_is_not_kept(root: Root) -> None:
     assert root.resumed == [OTHER]
 
 
+@pytest.mark.parametrize("result", list(WifiResult))
+def test_u06_what_went_wrong_is_kept_until_it_is_mended(root: Root, result: WifiResult) -> None:
+    """Root alone may read it, as it names the network; nothing of the password is in it."""
+    root.result = WifiResult.UNSEEN
+    root.take(WifiNetwork("Attic"))
+    root.result = result
+    root.take(WRONG)
+    failed = {} if result is WifiResult.JOINED else {"Barn": result}
+    assert wifi_profiles.results(root.box.etc) == {"Attic": WifiResult.UNSEEN, **failed}
+    file = root.box.etc / wifi_profiles.RESULTS
+    assert (stat.S_IMODE(file.stat().st_mode), "canary" in file.read_text()) == (0o600, False)
+    root.result = WifiResult.JOINED
+    root.take(BARN)
+    assert wifi_profiles.results(root.box.etc) == {"Attic": WifiResult.UNSEEN}
+
+
+def test_u06_the_card_s_new_word_on_a_network_ends_its_failure(root: Root) -> None:
+    root.result = WifiResult.PASSWORD
+    root.take(WRONG)
+    file = root.box.boot / "piboothup.toml"
+    file.write_text('[[wifi]]\nssid = "Barn"\npassword = "canary-of-the-card"\n')
+    boot_import.run(root.box, lambda country: None)
+    assert wifi_profiles.results(root.box.etc) == {}
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[1]", '{"Barn": 7}', '{"Barn": "?"}', "[" * 9999])
+def test_u06_damaged_results_are_none_and_few_are_kept(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / wifi_profiles.RESULTS).write_text(damaged)
+    assert wifi_profiles.results(tmp_path) == {}
+    for number in range(25):
+        wifi_profiles.note_result(tmp_path, f"Barn {number}", WifiResult.UNSEEN)
+    assert [*wifi_profiles.results(tmp_path)] == [f"Barn {number}" for number in range(5, 25)]
+
+
+def test_u06_a_result_that_is_not_kept_costs_no_network(root: Root, caplog: pytest.LogCaptureFixture) -> None:
+    (root.box.etc / wifi_profiles.RESULTS).mkdir()
+    root.result = WifiResult.UNSEEN
+    assert root.take(BARN) is WifiResult.UNSEEN
+    assert root.password() == Secret(PASSWORD)
+    assert "network result not kept" in caplog.text
+
+
 @pytest.mark.parametrize(
     "result", [WifiResult.JOINED, WifiResult.UNSEEN, WifiResult.UNSEEN_24, WifiResult.NO_ADDRESS]
 )
@@ -262,6 +309,21 @@ def test_u11_only_networks_of_codes_are_forgotten(root: Root) -> None:
     assert {path.name for path in root.box.profiles.iterdir()} == {wifi_profiles.path_of("Office").name, other.name}
     assert wifi_profiles.path_of("Barn").name not in root.in_force, "NetworkManager has read it"
     assert code_import.VERBS["forget-networks"]({}, root.box, root) == "0"
+
+
+def test_u11_networks_that_were_not_kept_are_forgotten_too(root: Root) -> None:
+    wifi_profiles.write(WifiNetwork("Office"), folder=root.box.profiles)
+    for code, result in (
+        (BARN, WifiResult.PASSWORD),
+        (WifiNetwork("Attic"), WifiResult.UNSEEN),
+        (WifiNetwork("Office"), WifiResult.UNSEEN),  # the renter's
+    ):
+        root.result = result
+        root.take(code)
+    assert code_import.VERBS["count-networks"]({}, root.box, root) == "2"
+    assert code_import.VERBS["forget-networks"]({}, root.box, root) == "2"
+    assert wifi_profiles.results(root.box.etc) == {"Office": WifiResult.UNSEEN}
+    assert "Barn" not in (root.box.etc / wifi_profiles.RESULTS).read_text()
 
 
 @pytest.mark.parametrize("verb", ["count-networks", "forget-networks"])
@@ -634,6 +696,56 @@ def test_u06_what_the_system_says_is_told_as_its_reason(
 def test_u06_without_the_supplicants_word_it_is_not_joined(programs: Programs) -> None:
     programs.say(nmcli=NMCLI.format(error=EXPIRED, state=CONFIGURING))
     assert Radio().join(wifi_profiles.uuid_of("Sae")) is WifiResult.FAILED
+
+
+SEEN_BY_ZERO = """
+case "$*" in
+  *--active*) echo '{used}:802-11-wireless';;
+  *TYPE,DEVICE,STATE,CON-UUID*) echo 'wifi:wlan0:connecting (getting IP configuration):{dhcp}';;
+  *SSID-HEX*) printf '%s\\n' '4261726E:AA:WPA2' '536165:AA:WPA3' '4361666520:AA:WPA2' '486F6D65:AA:WPA2';;
+esac
+"""
+
+
+@pytest.mark.process
+def test_u06_the_command_says_what_went_wrong_by_network(
+    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, etc = tmp_path / "profiles", tmp_path / "etc"
+    for path in (folder, etc):
+        path.mkdir()
+    monkeypatch.setattr(wifi_profiles, "FOLDER", folder)
+    monkeypatch.setattr(setup, "ETC", etc)
+    monkeypatch.setattr(setup, "SYSTEM_DIRECTORY", tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for name in ("Barn", "Sae", "Cafe ", "Home", "Far"):
+        wifi_profiles.write(
+            WifiNetwork(name, Secret(PASSWORD), Security.WPA), folder=folder, is_by_code=name == "Home"
+        )
+    for name, result in (("Home", WifiResult.UNSEEN), ("Hall", WifiResult.PASSWORD), ("Far", WifiResult.UNSEEN_24)):
+        wifi_profiles.note_result(etc, name, result)
+    phy = ZERO_2W.replace("\t", "  ")
+    barn, cafe = map(wifi_profiles.uuid_of, ("Barn", "Cafe "))
+    programs.say(nmcli=SEEN_BY_ZERO.format(used=barn, dhcp=cafe), iw=f"cat <<'EOF'\n{phy}EOF", ip="exit 0")
+    status.write(tmp_path, "uploader", UploaderReport(state=UploaderState.PORTAL, wifi=WifiReport("Barn")).to_json())
+    assert main(["setup", "wifi"]) == 0
+    said = capsys.readouterr().out
+    assert PASSWORD not in said
+    paragraphs = {text.partition(":")[0]: text.splitlines()[1:] for text in re.split(r"\n(?! )", said)}
+    assert {name: lines for name, lines in paragraphs.items() if lines} == {
+        "Barn": ["  Now: Barn asks for a login: take a phone's hotspot."],
+        "Sae": ["  Now: Sae has WPA3 alone. Set it to WPA2 and WPA3."],
+        "Cafe ": ["  Now: Cafe  gives me no address. Restart the router."],
+        "Home": ["  When its code was read: Home is not here. I go on trying."],
+        "Far": ["  Now: Far is not here. I hear 2.4 GHz only. I go on trying."],
+        "Hall": [
+            "  When its code was read: Hall refuses the password. Make the code anew.",
+            "  Now: Hall is not here. I hear 2.4 GHz only. I go on trying.",
+        ],
+    }
+    assert "Hall: of a code, not kept" in said
+    assert main(["setup", "wifi", "--forget", "Hall"]) == 0
+    assert "Hall" not in capsys.readouterr().out
 
 
 @pytest.mark.process

@@ -19,9 +19,9 @@ from piboothup.care.facts import Facts
 from piboothup.config import Config
 from piboothup.config.good_copy import GOOD_FILE, ROOT_FILE
 from piboothup.health import Check
+from piboothup.setup import wifi_profiles
 from piboothup.setup.boot_text import NotText, decode, names_in
 from piboothup.setup.boot_words import WIFI
-from piboothup.setup.wifi_profiles import unescaped
 from piboothup.spool import choices, event_titles
 from piboothup.spool.listing import CONTEXTS
 from piboothup.spool.names import hardware_serial
@@ -111,7 +111,9 @@ def _of_system(facts: Facts) -> Iterator[str]:
             for value in _OF_NETWORK.findall(profile):
                 is_bytes = _BYTES.fullmatch(value) is not None
                 numbers = [int(number) & 255 for number in value.split(";") if number] if is_bytes else []
-                yield bytes(numbers).decode(errors="replace") if is_bytes else unescaped(value)
+                yield bytes(numbers).decode(errors="replace") if is_bytes else wifi_profiles.unescaped(value)
+    with contextlib.suppress(OSError):
+        yield from wifi_profiles.results(facts.path("/etc/piboothup"))
     yield wifi.read(facts.path("/sys/class/net"), facts.path("/proc/net/wireless")).ssid or ""
     yield from (hardware_serial(), facts.text("/etc/machine-id").strip(), os.uname().nodename)
     yield from (os.environ.get(name, "") for name in _VARIABLES)

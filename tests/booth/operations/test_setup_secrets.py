@@ -130,6 +130,7 @@ def _imported(place: boot_import.Box, before: str, after: str) -> str:
 def _commands(place: boot_import.Box, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(setup, "BOOT", place.boot)
+    monkeypatch.setattr(setup, "ETC", place.etc)
     monkeypatch.setattr(wifi_profiles, "FOLDER", place.profiles)
     monkeypatch.setattr(radio, "addresses", list)
     assert [main(["setup", "status"]), main(["setup", "wifi"])] == [0, 0]

@@ -31,7 +31,8 @@ from piboothup.cli import main
 from piboothup.commands.support_bundle import read_status
 from piboothup.config import Secret, parse
 from piboothup.config.codes import Security, WifiNetwork
-from piboothup.setup.wifi_profiles import keyfile
+from piboothup.root_requests import WifiResult
+from piboothup.setup.wifi_profiles import keyfile, note_result
 from piboothup.spool import choices, handover
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
@@ -297,11 +298,13 @@ def test_a10_words_of_the_card_and_of_our_profiles_are_private(planted: Planted)
     planted.box.write("/boot/firmware/piboothup.toml.txt", "")
     planted.box.path("/boot/firmware/piboothup.toml.txt").write_bytes(b"\xff\xfe" + on_card.encode("utf-16-le"))
     (planted.folder / "settings.toml").write_text('[eventpics]\nlink_id = "Bluthaenfling1"\n# complete\n')
-    said = r"took Zeisig \ Netz zilpzalp \ 12 Goldammer7 Schwalbe drossel 123 Bluthaenfling1 password country"
+    planted.box.path("/etc/piboothup").mkdir(parents=True, exist_ok=True)
+    note_result(planted.box.path("/etc/piboothup"), "Stieglitz", WifiResult.PASSWORD)
+    said = r"Stieglitz Zeisig \ Netz zilpzalp \ 12 Goldammer7 Schwalbe drossel 123 Bluthaenfling1 password country"
     (planted.folder / "bin" / "lines").write_text(entry("piboothup-setup", said))
     made = planted.make()
     assert made["journal.txt"].decode().endswith("password country\n")
-    for word in ("Zeisig", "zilpzalp", "Goldammer", "Schwalbe", "drossel", "Bluthaen"):
+    for word in ("Zeisig", "zilpzalp", "Goldammer", "Schwalbe", "drossel", "Bluthaen", "Stieglitz"):
         assert [name for name, content in made.items() if word.encode() in content] == []
 
 
