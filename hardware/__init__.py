@@ -1,0 +1,1 @@
+"""How the box is built: tables of its parts and wires, and what is made of them."""
