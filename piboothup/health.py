@@ -75,7 +75,7 @@ REPORTED: dict[Check, tuple[str, ...]] = {
     Check.BUTTON: ("button_missing", "button_stuck"),
     Check.CARD: (
         *("card_readonly", "card_stuck", "unsaved_card", "not_saved", "spool_unusable", "spool_missing"),
-        *("spool_newer", "spool_memory", "spool_split", "spool_busy", "storage_unknown"),
+        *("spool_newer", "spool_memory", "spool_split", "spool_busy", "spool_locked", "storage_unknown"),
     ),
     Check.SPACE: ("card_full", "card_crowded"),
     Check.QUEUE: ("photos_hidden", "photo_damaged", "photo_unreadable"),
@@ -85,7 +85,7 @@ REPORTED: dict[Check, tuple[str, ...]] = {
     Check.WIFI: ("wifi_missing", "wifi_no_address", "wifi_weak"),
     Check.NETWORK: (
         *("portal", "tls_refused", "blocked", "no_network", "server_trouble", "storage_silent", "uploader_defect"),
-        *("paused", "uploader_stopped"),
+        *("no_roots", "paused", "uploader_stopped"),
     ),
     Check.KEY: ("no_key", "key_refused"),
     Check.EVENT: ("no_event", "event_gone", "event_refused", "stray_photos"),
@@ -97,7 +97,15 @@ STOPS_PHOTOS = frozenset(
         *("no_camera", "no_picamera2", "camera_busy", "camera_stuck", "no_frames", "no_photos", "encode_failed"),
         *("card_full", "card_crowded", "card_readonly", "card_stuck", "not_saved", "unsaved_card"),
         *("unsaved_jpeg", "unsaved_exif", "unsaved_ram", "unsaved_limit", "unsaved_defect"),
-        *("spool_unusable", "spool_newer", "spool_missing", "spool_memory", "spool_split", "spool_busy"),
+        *(
+            "spool_unusable",
+            "spool_newer",
+            "spool_missing",
+            "spool_memory",
+            "spool_split",
+            "spool_busy",
+            "spool_locked",
+        ),
         *("button_missing", "library_unfit", "booth_stopped", "spool_closed"),
     }
 )
@@ -109,7 +117,7 @@ _PROBLEM_OF_STATE = {
     UploaderState.STOPPED: "uploader_stopped",
 }
 _UNREACHABLE_CODES = (
-    *("no_network", "tls_refused", "blocked"),
+    *("no_network", "tls_refused", "no_roots", "blocked"),
     *("server_trouble", "storage_silent", "uploader_defect"),
 )
 

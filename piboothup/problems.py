@@ -103,6 +103,11 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "Another booth or a wipe uses the spool.",
         "Wait until it is done, or stop it; the booth goes on by itself.",
     ),
+    "spool_locked": (
+        "The spool's lock is another user's.",
+        "End the piboothup that this user runs, and delete .booth.lock or .uploader.lock in the spool: it is made "
+        "anew. Photos are kept.",
+    ),
     "spool_memory": (
         "The photos lie in memory: they would be lost at power-off.",
         "Switch off the overlay file system in `sudo raspi-config`, or name a folder on a disk in [spool] directory.",
@@ -163,6 +168,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "Use another network, such as a phone's hotspot. Photos are kept.",
     ),
     "tls_refused": ("The server's certificate can't be trusted.", "Use another network. Photos are kept."),
+    "no_roots": (
+        "This box has no certificates by which to trust any server.",
+        "Run `sudo apt install --reinstall ca-certificates`; another network would not help. Photos are kept.",
+    ),
     "key_refused": (
         "EventPics refuses the API key.",
         "Make a new key in the EventPics app. Photos are kept.",

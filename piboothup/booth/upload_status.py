@@ -36,8 +36,8 @@ _MTIME_GRAIN_NS = 20_000_000
 """Resolution of folder times, nanoseconds (the kernel's tick): a second change within it leaves the same time."""
 _SAID_BY_STATE = ("paused", "no_network", "portal", "key_refused")
 _BEYOND_STATE = (
-    *("no_key", "tls_refused", "blocked", "server_trouble", "storage_silent"),
-    *("event_gone", "event_refused", "uploader_defect"),
+    *("no_key", "tls_refused", "no_roots", "blocked", "server_trouble", "storage_silent"),
+    *("event_gone", "event_refused", "uploader_defect", "spool_locked"),
 )
 
 

@@ -98,6 +98,7 @@ def examples(language: str) -> dict[str, View]:
         "spool-newer": replace(fault, problem=problem("spool_newer")),
         "disk-missing": replace(fault, problem=problem("spool_missing")),
         "spool-busy": replace(fault, problem=problem("spool_busy")),
+        "spool-locked": replace(fault, problem=problem("spool_locked", "root")),
         "spool-split": replace(fault, problem=problem("spool_split")),
         "card-stuck": replace(fault, problem=problem("card_stuck")),
         "not-saved": replace(fault, problem=problem("not_saved")),

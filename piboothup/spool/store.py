@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
+import pwd
 import stat
 import threading
 from collections.abc import Iterator
@@ -35,6 +37,27 @@ log = logging.getLogger(__name__)
 
 _NO_LOCK = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO)
 """Errors of a lock that is another user's, a link, or a socket: only a person can tell what it is there for."""
+
+
+def _not_opened(lock: Path, error: OSError) -> SpoolUnusable:
+    """Why a lock can't be opened: whose it is, if another user's."""
+    owner = _owner_if_another(lock) if isinstance(error, PermissionError) else None
+    if owner is not None:
+        text = f"{lock} belongs to the user {owner}: end the piboothup that {owner} runs and delete it, or use sudo."
+        return SpoolUnusable(text, problem("spool_locked", owner))
+    text = f"{lock} can't be opened ({error.strerror}): delete it while no piboothup is running."
+    return SpoolUnusable(text, problem("spool_unusable", f"{lock.name}: {error.strerror}"))
+
+
+def _owner_if_another(path: Path) -> str | None:
+    """Name of the user whose file it is; None for this user's own, or if that can't be seen."""
+    try:
+        uid = path.lstat().st_uid
+        return None if uid == os.geteuid() else pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+    except OSError:
+        return None
 
 
 class AlreadyRunning(SpoolError):
@@ -104,11 +127,7 @@ class Spool:
             except OSError as error:
                 if error.errno not in _NO_LOCK:
                     raise
-                remedy = "delete it while no piboothup is running"
-                if isinstance(error, PermissionError):
-                    remedy = f"run with sudo, or {remedy}"
-                text = f"{path} can't be opened ({error.strerror}): {remedy}."
-                raise SpoolUnusable(text, problem("spool_unusable", f"{path.name}: {error.strerror}")) from None
+                raise _not_opened(path, error) from None
             location = held.enter_context(contextlib.closing(Location(self.directory, path, descriptor)))
             if self.boot:
                 self._prepare(location)

@@ -98,6 +98,8 @@ def test_what_has_not_changed_is_not_listed_again(
         "event_gone",
         "event_refused",
         "tls_refused",
+        "no_roots",
+        "spool_locked",
         "blocked",
         "server_trouble",
         "storage_silent",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.problems import problem
 from piboothup.spool import contexts, durable, handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import Assignment
@@ -19,6 +20,7 @@ from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.permissions import no_entry
 from tests.support.photos import PARTY, counts, is_intact, jpeg, open_spool, take
+from tests.support.users import IS_ROOT
 from tests.test_no_files import make_socket
 
 TITLES = [AlbumEvent("Summer Party", "abcd1234")]
@@ -124,7 +126,12 @@ def test_f16_a_lock_of_another_user_is_told() -> None:
         with spool.lock("uploader"):
             pass
         with no_entry(Path(name, ".uploader.lock")):
-            with pytest.raises(SpoolUnusable, match="Permission denied"), spool.lock("uploader"):
+            with pytest.raises(SpoolUnusable) as told, spool.lock("uploader"):
                 pass
+        if IS_ROOT:
+            assert "belongs to the user root: end the piboothup that root runs" in str(told.value)
+            assert told.value.problem == problem("spool_locked", "root")
+        else:  # its own, without a right: no user is named
+            assert "Permission denied" in str(told.value)
         with spool.lock("uploader"):
             pass

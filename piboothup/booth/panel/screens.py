@@ -217,7 +217,8 @@ def _fault(image: Image.Image, view: View, words: Texts) -> None:
     fault = words.faults.get(code, words.other_fault)
     small, mid = face("small"), face("mid")
     is_short = mid.width_px(fault.remedy) <= TEXT_PX  # "press again": the one thing to do, as large as it fits
-    lines = small.wrapped(fault.safe or words.safe, TEXT_PX)
+    safe = fault.safe.format(detail=view.problem.detail if view.problem else "")
+    lines = small.wrapped(safe or words.safe, TEXT_PX)
     lines += [] if is_short else small.wrapped(fault.remedy, TEXT_PX)
     trouble(image, fault.headline, lines, code, view.name, view.box)
     if is_short:

@@ -5,7 +5,7 @@ Decisions are those of `outcomes.decide`. Every wait is jittered; Retry-After is
     decision              waits           for                                           problem shown
     WAIT                  all             backoff up to 30 s, and Retry-After           server_trouble
     OFFLINE               all             backoff up to 30 s, then a probe              no_network, tls_refused,
-      of a probe by DNS   all             1.5 s from one probe to the next                or storage_silent
+      of a probe by DNS   all             1.5 s from one probe to the next                no_roots, storage_silent
       or CONNECT
     PORTAL                all             backoff up to 30 s (60 after a PUT), probe    portal
     BLOCKED               all             40 s, then a probe                            blocked

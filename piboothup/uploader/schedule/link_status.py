@@ -24,10 +24,10 @@ _BY_DECISION = {
     Decision.BLOCKED: (UploaderState.OFFLINE, "blocked"),
 }
 _BY_OUTCOME = {
-    **dict.fromkeys((Outcome.TLS, Outcome.TLS_DATE, Outcome.TLS_ROOTS), "tls_refused"),
+    **dict.fromkeys((Outcome.TLS, Outcome.TLS_DATE), "tls_refused"),
+    Outcome.TLS_ROOTS: "no_roots",
     **dict.fromkeys((Outcome.DNS, Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESET), "no_network"),
 }
-_NO_ROOTS = "this box trusts no server: sudo apt install --reinstall ca-certificates"
 _HOLD_REASONS = ("no_event", "event_gone", "event_refused", "server_trouble")
 
 FAST_BPS = 4_000_000
@@ -41,8 +41,7 @@ _DECAY = 0.7
 def link_problem(decision: Decision, outcome: Outcome) -> tuple[UploaderState, Problem]:
     """The state and the problem to show after this outcome."""
     state, code = _BY_DECISION.get(decision) or (UploaderState.OFFLINE, _BY_OUTCOME.get(outcome, "server_trouble"))
-    detail = describe(outcome) if code == "server_trouble" else ""
-    return state, problem(code, _NO_ROOTS if outcome is Outcome.TLS_ROOTS else detail)
+    return state, problem(code, describe(outcome) if code == "server_trouble" else "")
 
 
 def describe(outcome: Outcome) -> str:

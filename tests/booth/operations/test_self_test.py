@@ -441,7 +441,7 @@ def test_self_test_every_reason_has_words_in_every_language() -> None:
         *("photo_dark", "photo_blurred"),
         *("light_missing", "buzzer_missing", "button_silent", "card_full", "card_crowded", "card_readonly"),
         *("spool_unusable", "undervoltage", "portal", "paused", "uploader_stopped", "tls_refused", "server_trouble"),
-        *("storage_silent", "blocked"),
+        *("storage_silent", "blocked", "no_roots", "spool_locked"),
         "uploader_defect",
         *(
             "no_network",

@@ -19,7 +19,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from piboothup.config import Secret
+from piboothup.booth.panel.i18n import texts
+from piboothup.config import LANGUAGES, Secret
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.outcomes import ApiCall, Outcome, decide
 from piboothup.uploader.schedule.attempts import AttemptHistory, UploadUrl
@@ -296,7 +297,10 @@ def test_n07_a_box_without_trusted_roots_is_told_as_that(tmp_path: Path, roots: 
     assert outcome is Outcome.TLS_ROOTS
     assert liar.heard == b""
     _, told = link_problem(decide(ApiCall.EVENTS, outcome), outcome)
-    assert (told.code, "ca-certificates" in str(told)) == ("tls_refused", True)
+    assert (told.code, "ca-certificates" in told.remedy) == ("no_roots", True)
+    for language in LANGUAGES:
+        shown = texts(language)
+        assert "ca-certificates" in shown.notices["no_roots"] and "ca-certificates" in shown.menu.reasons["no_roots"]
 
 
 def test_verified_tls_is_spoken_where_the_certificate_is_trusted(photo: io.BufferedReader, tmp_path: Path) -> None:

@@ -24,7 +24,10 @@ class FaultTexts:
     headline: str
     remedy: str
     safe: str = ""
-    """Replaces the usual assurance where that would say too much or too little; may begin with the reason."""
+    """Replaces the usual assurance where that would say too much or too little; may begin with the reason.
+
+    `{detail}`: the problem's detail.
+    """
 
 
 @dataclass(frozen=True)
