@@ -418,11 +418,11 @@ def test_f08_both_services_return_into_a_vanished_folder(box: Appliance) -> None
     wait_until(
         lambda: run_forked(box.runtime, "--config", box.config, "press").returncode == 0, "the press to be heard"
     )
+    wait_until(box.retry, "the uploader's socket to be back: it lists new/, nobody waits for its next listing")
     wait_until(lambda: len(box.photos(SENT)) == 2, "the second photo to be in the album")
     wait_until(
         lambda: box.booth().state != "stopped" and box.uploader().state != "stopped", "both to say how they are"
     )
     assert (pid_of(box, "booth"), pid_of(box, "uploader")) == pids
-    wait_until(box.retry, "the uploader's socket to be back")
     assert "Traceback" not in box.log.read_text()
     wait_until((box.runtime / "panel.pbm").exists, "the panel's picture to be there again")
