@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from piboothup import text
 from piboothup.commands import support_bundle  # noqa: F401  (imported once, not in each of the forked commands)
 from tests.support.clock import HandClock
 from tests.support.commands import run_forked
+from tests.support.effort import covering
 from tests.support.photos import jpeg, open_spool, take
 
 
@@ -27,6 +29,7 @@ def link_to_device(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
+COMMANDS = ("status", "status --json", "queue list", "doctor --json", "support-bundle {bundle}")
 NO_FILES: list[Callable[[Path], None]] = [os.mkfifo, make_socket, os.mkdir, link_to_device]
 no_files = pytest.mark.parametrize("make", NO_FILES, ids=["pipe", "socket", "folder", "device"])
 
@@ -68,14 +71,11 @@ SMALL_FILES = (
 
 
 @pytest.mark.process
-@no_files
-@pytest.mark.parametrize(
-    "words", ["status", "status --json", "queue list", "doctor --json", "support-bundle {bundle}"]
-)
-@pytest.mark.parametrize("is_config", [False, True], ids=["spool", "config"])
+@pytest.mark.parametrize(("kind", "is_config"), covering(itertools.product(NO_FILES, COMMANDS), [False, True]))
 def test_f12_no_command_waits_for_what_is_no_file(
-    tmp_path: Path, make: Callable[[Path], None], words: str, is_config: bool
+    tmp_path: Path, kind: tuple[Callable[[Path], None], str], is_config: bool
 ) -> None:
+    make, words = kind
     spool = open_spool(tmp_path / "spool", HandClock())
     name = take(spool, jpeg(1))
     config = tmp_path / "config.toml"

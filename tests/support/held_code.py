@@ -76,21 +76,34 @@ def frame(text: str, held: Held | None = None, error: str = "l", size: tuple[int
 
 def before_lens(shown: Image.Image, wanted: float, held: Held, size: tuple[int, int] = FRAME) -> Plane:
     """The grey picture, height x width, of what is shown on a screen that is `wanted` pixels wide in it."""
-    seen = Image.new("L", size, held.room)
     place = _corners(size, wanted, wanted * shown.height / shown.width, held)
-    way = coefficients(place, [(0, 0), (shown.width, 0), shown.size, (0, shown.height)])
+    left, top, right, low = _surroundings(place, held.blur_px, size)
+    near = (right - left, low - top)
+    here = [(x - left, y - top) for x, y in place]
+    way = coefficients(here, [(0, 0), (shown.width, 0), shown.size, (0, shown.height)])
     inked = shown.point([round(held.black + (held.white - held.black) * level / 255) for level in range(256)])
     if wanted < shown.width:
         inked = inked.filter(ImageFilter.BoxBlur(shown.width / wanted / 2 - 0.5))
-    warped = inked.transform(size, Image.Transform.PERSPECTIVE, way, Image.Resampling.BICUBIC)
-    mask = Image.new("L", shown.size, 255).transform(size, Image.Transform.PERSPECTIVE, way)
+    warped = inked.transform(near, Image.Transform.PERSPECTIVE, way, Image.Resampling.BICUBIC)
+    mask = Image.new("L", shown.size, 255).transform(near, Image.Transform.PERSPECTIVE, way)
+    seen = Image.new("L", near, held.room)
     seen.paste(warped, mask=mask)
-    grey = np.asarray(seen.filter(ImageFilter.GaussianBlur(held.blur_px)), np.float32) + held.noise * _grain(size)
+    grey = held.noise * _grain(size) + held.room
+    blurred = np.asarray(seen.filter(ImageFilter.GaussianBlur(held.blur_px)), np.float32)
+    grey[top:low, left:right] += blurred - held.room
     if held.glare:
-        y, x = np.ogrid[0 : size[1], 0 : size[0]]
-        spot = np.exp(-((x - place[1][0]) ** 2 + (y - place[1][1]) ** 2) / (2 * (wanted / 5) ** 2))
-        grey += 255 * held.glare * spot
+        (x, y), wide = place[1], 2 * (wanted / 5) ** 2
+        across = np.exp(-((np.arange(size[0], dtype=np.float32) - x) ** 2) / wide)
+        down = np.exp(-((np.arange(size[1], dtype=np.float32) - y) ** 2) / wide)
+        grey += 255 * held.glare * down[:, None] * across
     return np.asarray(np.clip(grey, 0, 255, out=grey), np.uint8)
+
+
+def _surroundings(place: list[Point], blur_px: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the part of the frame that does not show the room alone."""
+    spread = 4 * blur_px + 4
+    (left, right), (top, low) = ((min(axis) - spread, max(axis) + spread) for axis in zip(*place, strict=True))
+    return max(0, int(left)), max(0, int(top)), min(size[0], int(right) + 1), min(size[1], int(low) + 1)
 
 
 _DOT_PX = 8

@@ -65,6 +65,8 @@ def taken(panel: Image.Image, shot: Shot) -> Image.Image:
 
 
 def _from_the_side(light: Image.Image, shot: Shot) -> Image.Image:
+    if not shot.lean and not shot.tilt_deg:
+        return light
     width, height = light.size
     right, low = width / 2, height / 2
     inset = shot.lean * low

@@ -82,13 +82,13 @@ def test_b03_worn_contact_opening_mid_press_takes_one_photo(countdown_s: int) ->
     assert len(play.captures()) == 1
 
 
-@pytest.mark.parametrize("seed", range(200))
-def test_b01_20_ms_bounce_at_both_ends_is_one_press_one_release(seed: int) -> None:
-    edges = bounce(0, True, 20, seed) + bounce(300, False, 20, seed + 1000)
-    heard = told(edges, 1000)
-    assert [down for down, _ in heard] == [True, False]
-    assert 0 <= heard[0][1] <= 20
-    assert 300 <= heard[1][1] <= 320
+def test_b01_20_ms_bounce_at_both_ends_is_one_press_one_release() -> None:
+    for seed in range(200):
+        edges = bounce(0, True, 20, seed) + bounce(300, False, 20, seed + 1000)
+        heard = told(edges, 1000)
+        assert [down for down, _ in heard] == [True, False], seed
+        assert 0 <= heard[0][1] <= 20, seed
+        assert 300 <= heard[1][1] <= 320, seed
 
 
 def test_b02_spikes_under_1_ms_on_long_wire_are_no_press() -> None:
