@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gc
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_what_exists_before_the_first_test_stays_frozen() -> None:
     before = gc.get_freeze_count()

@@ -126,6 +126,7 @@ def test_a09_a_check_that_raises_leaves_the_others(box: Raspberry, caplog: pytes
     assert "check failed check=panel" in caplog.text
 
 
+@pytest.mark.slow
 def test_a09_a_check_that_gets_no_answer_holds_up_no_other(box: Raspberry) -> None:
     """A pipe that nobody writes to stands for a disk that hangs: its opening waits for ever."""
     fifo = box.path("/etc/os-release")
@@ -137,6 +138,7 @@ def test_a09_a_check_that_gets_no_answer_holds_up_no_other(box: Raspberry) -> No
     assert late == {Check.SYSTEM: problem("not_checked", "system: no answer")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_good", [True, False])
 def test_a09_a_card_that_hangs_before_any_check_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_good: bool
@@ -153,6 +155,7 @@ def test_a09_a_card_that_hangs_before_any_check_is_told(
     assert facts.config.spool.directory == (str(tmp_path) if is_good else Config().spool.directory)
 
 
+@pytest.mark.slow
 def test_a09_a_card_that_hangs_is_waited_for_once(box: Raspberry, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is played by a folder that answers late: only root can make a real file system hang."""
     answers = threading.Event()

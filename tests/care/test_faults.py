@@ -317,6 +317,7 @@ FAULTS: list[tuple[Break, Check, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("breaks", "check", "code"), FAULTS)
 def test_a09_each_fault_is_in_its_line_and_has_its_remedy(
     box: Raspberry, breaks: Break, check: Check, code: str

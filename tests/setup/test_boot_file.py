@@ -328,6 +328,7 @@ def test_u01_each_mistake_has_its_own_sentence_and_remedy(text: str, line: int, 
     assert "timezone" not in file.settings
 
 
+@pytest.mark.slow
 def test_u01_lines_without_end_are_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     loads, reads = tomli.loads, list[int]()
 

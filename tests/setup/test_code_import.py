@@ -34,6 +34,7 @@ from piboothup.status import UploaderReport, UploaderState, WifiReport
 from tests.spool.crash.model import Disk, Recording, Tree, all_states, read_tree, states, strike_once, write_tree
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
+from tests.support.effort import covering
 from tests.support.kept_box import KeptBox
 
 KEY, PASSWORD = "canary-key-0123456789", "canary-password"
@@ -420,6 +421,7 @@ def test_u06_a_network_of_wpa3_alone_costs_no_former(root: Root) -> None:
     assert root.password() == Secret(PASSWORD)
 
 
+@pytest.mark.slow
 def test_u02_an_import_waits_for_another_and_is_whole(root: Root) -> None:
     root.take(WHOLE)
     before = read_tree(root.box.etc)
@@ -528,8 +530,9 @@ def test_u02_a_code_cut_at_any_step_is_old_or_new_whole(tmp_path: Path, kind: Di
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("failure", [errno.EIO, errno.ENOSPC, errno.EROFS, None], ids=str)
-@pytest.mark.parametrize("next_is", ["start", "code"])
+@pytest.mark.parametrize(
+    ("failure", "next_is"), covering([errno.EIO, errno.ENOSPC, errno.EROFS, None], ["start", "code"])
+)
 def test_u02_a_code_on_a_failing_disk_is_finished_first(tmp_path: Path, failure: int | None, next_is: str) -> None:
     name = [BoothCode(name="Booth 10")] if next_is == "code" else []
 

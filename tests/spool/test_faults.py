@@ -117,6 +117,7 @@ def _next_boot(spool: Spool) -> None:
     _restart(spool)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("work", "code"), covering(WORK, [*ERRORS, None]))
 def test_s02_s03_s05_each_call_failing_once_loses_no_saved_photo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str, code: int | None

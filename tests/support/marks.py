@@ -1,4 +1,6 @@
-"""Pytest plugin that fails each test that starts a process without the mark `process`."""
+"""Pytest plugin that fails each test that starts a process without the mark `process`, and marks as `slow` each one
+that starts a whole service.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+SERVICES = {"tests/booth/": "box", "tests/uploader/": "desk"}
+"""Fixture that is a whole service with its threads, by folder."""
 
 
 class Starts:
@@ -24,6 +29,14 @@ class Starts:
             start(process, *given, **named)
 
         patch.setattr(subprocess.Popen, "__init__", counted)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Mark what starts a service."""
+        for item in items:
+            fixtures = getattr(item, "fixturenames", ())
+            if any(item.nodeid.startswith(folder) and fixture in fixtures for folder, fixture in SERVICES.items()):
+                item.add_marker(pytest.mark.slow)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:

@@ -23,6 +23,8 @@ from tests.support.limits import FAR
 from tests.support.server import Liar, Story, says
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.slow
+
 PHOTO = b"x" * 200_000
 
 

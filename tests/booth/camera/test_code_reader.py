@@ -48,6 +48,7 @@ def test_u08_nine_of_ten_ways_are_read_from_each_frame(size: tuple[int, int], te
     assert len(missed) <= len(WAYS) // 10, f"zxing-cpp {version('zxing-cpp')}: {missed}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1014, 760), (1296, 972), (1536, 864), (820, 616)])
 def test_u08_a_code_is_read_from_each_camera_s_frame(size: tuple[int, int]) -> None:
     assert read(frame(BOOTH_CODE, Held(share=0.3), size=size)) == BOOTH_CODE

@@ -74,6 +74,7 @@ def test_steady_and_off_need_nothing_in_the_background(light: GpioLight, factory
     assert (factory.pin(LED_PIN).state, blinking(light)) == (0, None)
 
 
+@pytest.mark.slow
 def test_saved_is_two_blinks_and_then_dark(light: GpioLight, factory: MockFactory) -> None:
     light.show(LightPattern.SAVED)
     blinking(light).join(PATIENCE_S)
@@ -308,6 +309,7 @@ def test_f19_a_light_that_fails_in_use_is_opened_anew(
     assert factory.pin(LED_PIN).state == 1
 
 
+@pytest.mark.slow
 def test_f19_no_call_waits_while_the_pins_are_being_opened(
     monkeypatch: pytest.MonkeyPatch, held: threading.Event, factory: MockFactory
 ) -> None:

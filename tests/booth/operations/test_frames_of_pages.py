@@ -60,6 +60,7 @@ class Page:
         return self.frames.page_changed.is_set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [BOOTH_CODE, LONGEST_CODE, make(BARN).reveal()], ids=["booth", "longest", "wifi"])
 def test_u08_a_code_before_the_lens_is_read_in_one_frame(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """From a frame of the sensor's own size: one frame is asked for, and searched at two sizes at the most."""

@@ -82,6 +82,7 @@ def test_d05_what_moves_anyway_is_left_in_its_place(state: BoothState) -> None:
     assert idle.shift(state, 61 * SECOND_NS) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in examples("en") if name.startswith("ready")])
 def test_d05_no_letter_of_ready_leaves_the_glass_while_it_moves(name: str) -> None:
     picture = draw(examples("en")[name])

@@ -18,6 +18,7 @@ from piboothup.booth.panel.screens import draw
 from piboothup.booth.panel.view import View, album_address
 from piboothup.config import LANGUAGES, PanelConfig
 from piboothup.status import BoothState, UploaderState
+from tests.support.effort import covering
 from tests.support.pictures import same
 from tests.support.qr_photo import Shot, read, taken
 
@@ -47,17 +48,20 @@ def opened(address: str) -> str:
     return f"{scheme.lower()}://{host.lower()}{slash}{path}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hand", HANDS.values(), ids=HANDS.keys())
 def test_a_phone_reads_the_usual_link_off_the_panel(hand: Shot) -> None:
     assert opened(read(taken(draw(SHOWN), hand))) == USUAL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bezel", "by"), [(0.0, (1, 1)), (0.2, (-1, -1)), (0.5, (1, -1)), (1.0, (-1, 1))])
 def test_album_code_scans_in_any_bezel_shade_and_picture_shift(bezel: float, by: tuple[int, int]) -> None:
     moved = shifted(draw(SHOWN), by)
     assert opened(read(taken(moved, Shot(bloom=0.4, blur=0.3, tilt_deg=5.0, bezel=bezel)))) == USUAL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("nudged", [False, True])
 def test_the_words_beside_the_code_do_not_disturb_it(language: str, nudged: bool) -> None:
@@ -71,11 +75,11 @@ def set_up_page(address: str, language: str) -> Image.Image:
     return draw(View(state=BoothState.MENU, page=page, language=language))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("hand", HANDS.values(), ids=HANDS.keys())
-def test_u08_a_phone_reads_the_set_up_page_off_the_panel(hand: Shot, language: str) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize(("held", "language"), covering(HANDS, LANGUAGES))
+def test_u08_a_phone_reads_the_set_up_page_off_the_panel(held: str, language: str) -> None:
     address = "https://example.github.io/piboothup/"
-    assert opened(read(taken(set_up_page(address, language), hand))) == address
+    assert opened(read(taken(set_up_page(address, language), HANDS[held]))) == address
 
 
 @pytest.mark.parametrize("host", ["a.io", "a-renter-of-photo-booths.github.io"])

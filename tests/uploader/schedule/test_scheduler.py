@@ -18,6 +18,7 @@ from piboothup.uploader.schedule.link_status import TransferStats
 from piboothup.uploader.schedule.photo_queue import sorted_names
 from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler, Wait
 from tests.support.clock import HandClock
+from tests.support.effort import covering
 from tests.support.photos import PARTY
 
 DAY_S = 86_400.0
@@ -119,20 +120,21 @@ ANSWERED = (Decision.GO_ON, Decision.SENT, Decision.HOLD_CONTEXT, Decision.ASK_K
 """What no single photo can be met with, time and again."""
 
 
-@pytest.mark.parametrize(
-    ("call", "outcome"),
-    [
-        (call, outcome)
-        for call in (ApiCall.UPLOAD_URL, ApiCall.PUT)
-        for outcome in Outcome
-        if decide(call, outcome) not in ANSWERED and outcome is not Outcome.STOPPED
-    ],
-)
-@pytest.mark.parametrize("newcomers_per_s", [0.0, 0.02])
+FAILURES = [
+    (call, outcome)
+    for call in (ApiCall.UPLOAD_URL, ApiCall.PUT)
+    for outcome in Outcome
+    if decide(call, outcome) not in ANSWERED and outcome is not Outcome.STOPPED
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("failure", "newcomers_per_s"), covering(FAILURES, [0.0, 0.02]))
 def test_n33_photos_that_never_get_through_keep_no_other_from_it(
-    call: ApiCall, outcome: Outcome, newcomers_per_s: float
+    failure: tuple[ApiCall, Outcome], newcomers_per_s: float
 ) -> None:
     """Poison: both ends of the line and every fifth photo fail for ever. The others arrive in bounded time."""
+    call, outcome = failure
     bench, rng = Bench(photos=60), random.Random(0)
     poison = {1, 2, 3, 58, 59, 60} | {seq for seq in range(1, 200) if seq % 5 == 0}
     good = set(range(1, 61)) - poison

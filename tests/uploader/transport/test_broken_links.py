@@ -27,6 +27,8 @@ from tests.support.deadline import PATIENCE_S
 from tests.support.limits import FAR, FAR_S
 from tests.support.server import Liar, says
 
+pytestmark = pytest.mark.slow
+
 PHOTO_BYTES = 8 * 1024 * 1024
 
 

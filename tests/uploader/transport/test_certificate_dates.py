@@ -29,6 +29,8 @@ from tests.support.photos import open_spool
 from tests.support.server import Liar, close_idle_connections, says
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.slow
+
 KEY = {"Authorization": "Bearer canary-key"}
 IN_3_YEARS = (1000, 1100)
 LAST_MONTH = (-60, -10)

@@ -36,6 +36,8 @@ from tests.support.limits import FAR, FAR_S
 from tests.support.photos import PARTY
 from tests.support.server import Liar, says
 
+pytestmark = pytest.mark.slow
+
 NARROW = dataclasses.replace(FAR, answer_bytes=1024)
 SIGNED = "/upload/token?signature=canary-signature"
 PHOTO_BYTES = 8 * 1024 * 1024

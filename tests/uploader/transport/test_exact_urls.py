@@ -22,6 +22,8 @@ from tests.support.limits import FAR
 from tests.support.server import Liar, Story, says
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.slow
+
 FORMS = [
     "/photos/a%7Eb.jpg?sig=%7e",
     "/photos/a~b.jpg?sig=~",

@@ -29,6 +29,8 @@ from tests.support.limits import FAR, FAR_S
 from tests.support.server import Liar, says
 from tests.support.uploader import Desk
 
+pytestmark = pytest.mark.slow
+
 V4, V6 = socket.AF_INET, socket.AF_INET6
 SHORT = dataclasses.replace(FAR, connect_s=0.2)
 """Where nothing is to be connected to."""
