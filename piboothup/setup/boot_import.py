@@ -271,7 +271,7 @@ class _Import:
                     self._tell(Mistake(found.line, what, "Write it in the file again."))
                     return True
                 network = WifiNetwork(network.ssid, password, network.security, network.hidden)
-            if wifi_profiles.write(network, found.priority, self._box.profiles):
+            if wifi_profiles.write(radio.Radio().joinable(network), found.priority, self._box.profiles):
                 wifi_profiles.forget_results(self._box.etc, [network.ssid])
             return True
         return False

@@ -183,6 +183,7 @@ def _join(network: WifiNetwork, country: str, box: Box, radio: Radio) -> WifiRes
     before = radio.in_use()
     box.trials.mkdir(exist_ok=True)
     wifi_profiles.forget_all(box.trials)  # of a helper that was killed
+    network = radio.joinable(network)
     try:
         wifi_profiles.write(network, folder=box.trials)
         radio.put_in_force(country)

@@ -10,7 +10,9 @@ from pathlib import Path
 from uuid import UUID
 
 from piboothup.clock import Clock, SystemClock
+from piboothup.config.codes import CodeError, Security, WifiNetwork
 from piboothup.config.country import KERNEL_LINE, of_line, with_country
+from piboothup.records import replace
 from piboothup.root_requests import WifiResult
 from piboothup.setup import wifi_profiles
 from piboothup.spool import durable
@@ -60,8 +62,9 @@ def _kernel_line(boot_folder: Path) -> str:
 class Radio:
     """The kernel's and NetworkManager's part, by their programs. What fails is logged."""
 
-    def __init__(self, limit_s: float | None = None, clock: Clock | None = None) -> None:
-        """`limit_s`: of all commands together; None: nobody waits for them."""
+    def __init__(self, limit_s: float | None = None, clock: Clock | None = None, root: Path = Path("/")) -> None:
+        """`limit_s`: of all commands together; None: nobody waits for them. `root`: stands for `/`, for tests."""
+        self._root = root
         self._clock = clock or SystemClock()
         self._until_ns = None if limit_s is None else self._clock.boottime_ns() + int(limit_s * 1e9)
 
@@ -147,11 +150,28 @@ class Radio:
         said = self._run([_BUSCTL, "get-property", _SUPPLICANT, interface[1], f"{_SUPPLICANT}.Interface", *codes])
         return any(int(code) for code in re.findall(r"^i (\d+)$", said, re.MULTILINE))
 
+    def joinable(self, network: WifiNetwork) -> WifiNetwork:
+        """The network as this radio can join it: without WPA3 by WPA2, which most networks with WPA3 have too.
+
+        Which it is nobody knows of one that is not in reach; one of WPA3 alone is told when it is seen.
+        """
+        if network.security is not Security.SAE or self._abilities()[1] is not False:
+            return network
+        try:
+            return replace(network, security=Security.WPA)
+        except CodeError:  # a password as WPA2 has none: the network is of WPA3 alone
+            return network
+
+    def _abilities(self) -> tuple[set[int], bool | None]:
+        """As `abilities`. On the old chip the driver claims WPA3 until its options count, at the next start."""
+        bands, knows_wpa3 = abilities(self._run([_IW, "phy"]))
+        return bands, False if wifi_profiles.has_old_chip(self._root) else knows_wpa3
+
     def refined(self, result: WifiResult, ssid: str) -> WifiResult:
         """The result of joining, or the reason for it that lies in what this radio can do."""
         if result in (WifiResult.JOINED, WifiResult.NO_ADDRESS):
             return result
-        bands, knows_wpa3 = abilities(self._run([_IW, "phy"]))
+        bands, knows_wpa3 = self._abilities()
         if knows_wpa3 is False and is_wpa3_only(self._seen(), ssid):
             return WifiResult.NO_WPA3
         return WifiResult.UNSEEN_24 if result is WifiResult.UNSEEN and bands == {2} else result

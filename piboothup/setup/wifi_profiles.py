@@ -8,6 +8,7 @@ How joining a network of a code went last is kept apart, also of one that has no
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import uuid
@@ -55,10 +56,18 @@ MADE: Final = "# Made by piboothup; another Pi may not need it.\n"
 def protect(root: Path = Path("/")) -> None:
     """Have the system keep profiles, and its driver join their networks, from the next start on. Raises OSError."""
     wanted = [CLOUD_FILE] if (root / CLOUD_FILE[0]).parent.is_dir() else []
-    chips = (path.read_text("utf-8").strip() for path in root.glob("sys/class/net/*/device/device"))
-    wanted += [CHIP_FILE] if OLD_CHIP in chips else []
+    wanted += [CHIP_FILE] if has_old_chip(root) else []
     for name, text in wanted:
         durable.update(root / name, (MADE + text).encode(), mode=0o644)
+
+
+def has_old_chip(root: Path = Path("/")) -> bool:
+    """Whether a radio is that of `OLD_CHIP`."""
+    chips = []
+    for path in root.glob("sys/class/net/*/device/device"):
+        with contextlib.suppress(FileNotFoundError):  # pulled out just now
+            chips.append(path.read_text("utf-8").strip())
+    return OLD_CHIP in chips
 
 
 def uuid_of(ssid: str) -> uuid.UUID:

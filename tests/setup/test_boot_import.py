@@ -521,6 +521,17 @@ def test_u03_status_before_any_file_says_where_to_put_it(
     assert main(["setup", "status"]) == 1
 
 
+@pytest.mark.parametrize(("knows_wpa3", "kept"), [(False, "wpa-psk"), (True, "sae"), (None, "sae")])
+def test_u06_a_wpa3_network_of_the_card_is_as_the_radio_can(
+    card: Card, monkeypatch: pytest.MonkeyPatch, knows_wpa3: bool | None, kept: str
+) -> None:
+    """What the radio says of itself is `test_code_import`'s."""
+    monkeypatch.setattr(radio.Radio, "_abilities", lambda _: ({2}, knows_wpa3))
+    card.imported('[[wifi]]\nssid = "Barn"\npassword = "canary-password"\nsecurity = "wpa3"\n')
+    (profile,) = card.box.profiles.iterdir()
+    assert f"key-mgmt={kept}\n" in profile.read_text()
+
+
 @pytest.mark.process
 def test_u11_networks_are_listed_and_forgotten_by_name(
     card: Card, programs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -414,6 +414,74 @@ def test_u06_band_and_wpa3_are_told_of_a_chip_without(
     assert Chip(phy, seen).refined(said, "Barn") is result
 
 
+class Zero(Root):
+    """A box whose radio says this; what NetworkManager would do with the profile is played."""
+
+    phy, seen = ZERO_2W, ""
+
+    def _run(self, words: list[str], timeout_s: float = 0) -> str:
+        return {"iw": self.phy, "nmcli": self.seen}[Path(words[0]).name]
+
+    def refined(self, result: WifiResult, ssid: str) -> WifiResult:
+        return Radio.refined(self, result, ssid)
+
+    def join(self, profile: UUID) -> WifiResult:
+        (text,) = self.in_force.values()
+        kinds = [] if not self.seen else self.seen.strip().rpartition(":")[2].split()
+        return (
+            WifiResult.JOINED
+            if "psk" in text and "key-mgmt=wpa-psk" in text and "WPA2" in kinds
+            else super().join(profile)
+        )
+
+
+SAE = WifiNetwork("Barn", Secret(PASSWORD), Security.SAE)
+CLAIMS = f"{ZERO_2W}\tDevice supports SAE with AUTHENTICATE command\n"
+"""The same radio by the vendor's options, which leave SAE_EXT on; ours count from the next start on."""
+
+
+def chip(folder: Path, number: str) -> None:
+    path = folder / "sys/class/net/wlan0/device/device"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"{number}\n")
+
+
+@pytest.mark.parametrize(
+    ("phy", "number", "seen", "kept", "result"),
+    [
+        (ZERO_2W, "0xa9a6", "WPA2 WPA3", "wpa-psk", WifiResult.JOINED),
+        (CLAIMS, "0xa9a6", "WPA2 WPA3", "wpa-psk", WifiResult.JOINED),
+        (ZERO_2W, "0xa9a6", "WPA2", "wpa-psk", WifiResult.JOINED),
+        (ZERO_2W, "", "WPA2 WPA3", "wpa-psk", WifiResult.JOINED),  # another radio that can't
+        (ZERO_2W, "0xa9a6", "WPA3", "wpa-psk", WifiResult.NO_WPA3),
+        (CLAIMS, "0xa9a6", "WPA3", "wpa-psk", WifiResult.NO_WPA3),
+        (ZERO_2W, "0xa9a6", "", "wpa-psk", WifiResult.UNSEEN_24),  # it is elsewhere, or of 5 GHz alone
+        (PI_4, "0xa9bf", "WPA2 WPA3", "sae", WifiResult.UNSEEN),
+        (PI_4, "0xa9bf", "WPA3", "sae", WifiResult.UNSEEN),
+        ("", "", "WPA3", "sae", WifiResult.UNSEEN),  # no iw
+    ],
+)
+def test_u06_a_wpa3_code_is_joined_by_what_the_radio_can(
+    tmp_path: Path, phy: str, number: str, seen: str, kept: str, result: WifiResult
+) -> None:
+    root = Zero(tmp_path)
+    root.phy, root.result = phy, WifiResult.UNSEEN
+    root.seen = f"{BARN_HEX.upper()}:{AT}:{seen}\n" if seen else ""
+    root._root = tmp_path
+    chip(tmp_path, number)
+    assert root.take(SAE) is result
+    profile = wifi_profiles.path_of("Barn", root.box.profiles).read_text()
+    assert f"key-mgmt={kept}\n" in profile
+    assert root.password() == Secret(PASSWORD)
+
+
+def test_u06_a_password_that_wpa2_cannot_have_stays_wpa3(tmp_path: Path) -> None:
+    root = Zero(tmp_path)
+    short = WifiNetwork("Barn", Secret("short"), Security.SAE)
+    assert root.joinable(short) == short
+    assert root.joinable(WifiNetwork("Barn")) == WifiNetwork("Barn")
+
+
 def test_u06_a_network_of_wpa3_alone_costs_no_former(root: Root) -> None:
     root.take(BARN)
     root.result = WifiResult.NO_WPA3
