@@ -1,7 +1,7 @@
 """hardware/pins.toml, the list of every wire, against all that speaks of wires.
 
 The headers of the boards (as gpiozero knows them), the config's defaults and how the code opens each pin, doctor's
-tables, the package's config, and the table and the drawing of hardware/README.md.
+tables, the package's config, and the table of hardware/README.md.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 import tomli
@@ -191,22 +190,3 @@ def test_what_the_pi_drives_is_dark_and_silent_while_it_starts() -> None:
     driven = [wire for wire in WIRES if wire.direction == "out"]
     assert [wire.part for wire in driven] == ["light", "flash", "lens light", "buzzer"]
     assert all(wire.line in LOW_AT_POWER_ON for wire in driven)
-
-
-def test_drawing_has_wires_of_list_each_beginning_at_its_pin() -> None:
-    namespace = "{http://www.w3.org/2000/svg}"
-    drawing = ElementTree.parse(HARDWARE / "wiring.svg").getroot()  # noqa: S314  (our own file)
-    printed = {
-        (label.get("x"), int(label.get("y") or 0) - 4): label.text for label in drawing.iter(f"{namespace}text")
-    }
-    drawn = set()
-    for path in drawing.iter(f"{namespace}path"):
-        if wire_id := path.get("id"):
-            begin = re.match(r"M(\d+) (\d+) ", path.get("d") or "")
-            assert begin is not None
-            assert f"wire-{printed[begin[1], int(begin[2])]}" == wire_id
-            part, name = re.split(r" .*, ", path.findtext(f"{namespace}title") or "")
-            drawn.add((part, int(wire_id.removeprefix("wire-")), name))
-    assert drawn == {
-        (wire.part, wire.header_pin, wire.name) for wire in WIRES if wire.part in ("panel", "button", "light")
-    }

@@ -6,7 +6,7 @@ Products whose tools are not installed are left as they are, and named.
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
 
@@ -41,7 +41,13 @@ def main() -> int:
 
 def lacking(product: Product) -> list[str]:
     """Modules that the product needs and that are not here."""
-    return [module for module in product.needs if importlib.util.find_spec(module) is None]
+    missing = []
+    for module in product.needs:
+        try:
+            importlib.import_module(module)
+        except (ImportError, OSError):  # the latter: a library of the system that the module wants
+            missing.append(module)
+    return missing
 
 
 def is_stale(product: Product, *, write: bool) -> bool:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from hardware.make import bill
-from hardware.make.tables import FOLDER, Parts, parts
+from hardware.make import bill, pictures, sheets, wiring
+from hardware.make.tables import FOLDER, Parts, parts, wires
 from piboothup.records import dataclass
 
 
@@ -28,10 +28,21 @@ class Product:
 
 def products() -> Iterator[Product]:
     """Everything that is made, what needs no tools first."""
-    table = parts()
-    for build in table.builds:
-        yield _text(f"bill/{build}.csv", partial(bill.as_csv, table, build))
+    table, wired = parts(), wires()
+    for key in table.builds:
+        yield _text(f"bill/{key}.csv", partial(bill.as_csv, table, key))
     yield _text("README.md", lambda: with_blocks((FOLDER / "README.md").read_text(encoding="utf-8"), blocks(table)))
+    drawings: dict[str, Callable[[], str]] = {
+        "panels": partial(sheets.panels, wired),
+        "cameras": sheets.cameras,
+        "power": partial(sheets.power, table),
+    }
+    for build in table.builds.values():
+        drawings[f"wiring-{build.key}"] = partial(wiring.diagram, build, table, wired)
+    for name, draw in drawings.items():
+        yield _text(f"diagrams/{name}.svg", draw)
+    for name, draw in drawings.items():
+        yield _picture(f"diagrams/{name}.png", draw)
 
 
 def blocks(table: Parts) -> dict[str, str]:
@@ -62,3 +73,7 @@ def _about(table: Parts, key: str) -> str:
 
 def _text(path: str, make: Callable[[], str]) -> Product:
     return Product(path, lambda: make().encode(), bytes.__eq__)
+
+
+def _picture(path: str, draw: Callable[[], str]) -> Product:
+    return Product(path, lambda: pictures.png_of(draw()), pictures.is_same_picture, ("cairosvg",))
