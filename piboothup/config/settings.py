@@ -79,6 +79,14 @@ class CameraConfig:
     mains_hz: int = checks.choice(50, 60)
     focus_m: float = checks.number(1.5, 0.05, 100)
     """Focus distance while autofocus has not settled, metres."""
+    exposure_value: float = checks.number(0.0, -4, 4)
+    """How much brighter the photos are to be, stops: each doubles the light."""
+    awb: str = checks.choice("auto", "incandescent", "tungsten", "fluorescent", "indoor", "daylight", "cloudy")
+    """White balance: the kind of light, by libcamera's name."""
+    sharpness: float = checks.number(1.0, 0, 16)
+    """Sharpening: 0 = none, 1 = as the sensor's tuning file has it."""
+    denoise: str = checks.choice("high_quality", "fast", "off")
+    """Noise reduction, by libcamera's name."""
 
 
 @dataclass(frozen=True)

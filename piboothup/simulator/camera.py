@@ -2,7 +2,7 @@
 
 It returns raw pixels that were drawn or decoded before the press, so encoding and saving are the real code. At most
 two pictures are in stock (3 MB each at the default size). Between two photos it only refills the stock: the frame
-counter is computed from the clock.
+counter is computed from the clock. Settings of the picture's look change nothing in it, which is logged.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from piboothup.booth.camera.base import CameraFault
+from piboothup.booth.camera.exposure import lacking_settings
 from piboothup.booth.frame import VIEWFINDER_SIZE, Frame, Viewfinder, shrunk
 from piboothup.clock import Clock
 from piboothup.config import CameraConfig
@@ -42,6 +43,7 @@ class SimulatedCamera:
     """`Camera` without hardware. `wait` sleeps for some seconds of `clock`; tests move the clock instead."""
 
     def __init__(self, table: CameraConfig, clock: Clock, wait: Callable[[float], object] | None = None) -> None:
+        self._ignored_settings = lacking_settings(table, ())
         self._frames_dir = Path(text_to_path(table.frames)) if table.frames else None
         self._clock = clock
         self._wait = wait or threading.Event().wait
@@ -56,6 +58,8 @@ class SimulatedCamera:
 
     def open(self) -> None:
         """Prepare the first pictures. Raises CameraFault when the folder has none."""
+        if self._ignored_settings:
+            log.warning("camera settings unavailable names=%s reason=simulated", self._ignored_settings)
         if self._stock is None:
             drawn = (scenes.party(seed, self.size) for seed in itertools.count())
             source = drawn if self._frames_dir is None else _decoded(self._frames_dir, self.size)

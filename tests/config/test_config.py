@@ -39,6 +39,10 @@ max_exposure_ms = 10
 max_gain = 8
 mains_hz = 60
 focus_m = 2
+exposure_value = -0.5
+awb = "indoor"
+sharpness = 2
+denoise = "fast"
 [button]
 driver = "simulated"
 pin = 5
@@ -85,11 +89,14 @@ def test_one_switch_simulates_every_device() -> None:
 
 
 def test_an_unknown_key_is_a_warning_with_a_guess() -> None:
-    found, warnings = config.parse("[capture]\n\ncountdwn_s = 3\n[cmaera]\nx = 1\n", FILE)
+    text = "[capture]\n\ncountdwn_s = 3\n[cmaera]\nx = 1\n[camera]\nexposure_val = 1\n[light]\nlense_pin = 25\n"
+    found, warnings = config.parse(text, FILE)
     assert found == Config()
     assert warnings == [
         f"{FILE}, line 3: `capture.countdwn_s` is not a setting; it is ignored. Did you mean `countdown_s`?",
         f"{FILE}, line 4: `cmaera` is not a setting; it is ignored. Did you mean `camera`?",
+        f"{FILE}, line 7: `camera.exposure_val` is not a setting; it is ignored. Did you mean `exposure_value`?",
+        f"{FILE}, line 9: `light.lense_pin` is not a setting; it is ignored. Did you mean `lens_pin`?",
     ]
 
 
@@ -104,6 +111,11 @@ def test_an_unknown_key_is_a_warning_with_a_guess() -> None:
         ('[capture]\nreview_s = "2"', 2, "a number from 0 to 10"),
         ("[button]\nhold_s = 12.5", 2, "a number from 2 to 12"),
         ("[camera]\nrotation = 45", 2, "one of 0, 90, 180, 270"),
+        ("[camera]\nexposure_value = 4.5", 2, "a number from -4 to 4"),
+        ("[camera]\nexposure_value = nan", 2, "a number from -4 to 4"),
+        ('[camera]\nawb = "Daylight"', 2, '"indoor", "daylight", "cloudy"'),
+        ("[camera]\nsharpness = -1", 2, "a number from 0 to 16"),
+        ('[camera]\ndenoise = "cdn_hq"', 2, 'one of "high_quality", "fast", "off"'),
         ("[camera]\nsize = [4057, 3040]", 2, "two even numbers"),
         ('[panel]\n# colours\ndriver = "lcd"', 3, '"ssd1306"'),
         ("name = 3", 1, "text in quotes"),

@@ -262,3 +262,16 @@ def test_two_looks_in_a_row_at_a_drawn_scene_differ(clock: HandClock) -> None:
     assert first is not None
     assert second is not None
     assert not np.array_equal(first.grey, second.grey)
+
+
+def test_e6_simulated_camera_says_that_it_ignores_the_look(
+    clock: HandClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = camera(clock)
+    assert caplog.records == []
+    table = CameraConfig(driver="simulated", size=SMALL, exposure_value=2.0, denoise="off")
+    made = SimulatedCamera(table, clock, clock.pass_s)
+    made.open()
+    told = ["camera settings unavailable names=exposure_value,denoise reason=simulated"]
+    assert [record.getMessage() for record in caplog.records] == told
+    assert (take(made, clock).y == take(plain, clock).y).all()

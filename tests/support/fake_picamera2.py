@@ -22,6 +22,7 @@ from piboothup.config import CameraConfig
 PI_CONTROLS = {
     *("AeExposureMode", "AeFlickerMode", "AeFlickerPeriod", "FrameDurationLimits", "AwbEnable"),
     *("AfMode", "AfRange", "LensPosition", "ExposureTime", "AnalogueGain"),
+    *("ExposureValue", "AwbMode", "Sharpness", "NoiseReductionMode"),
 }
 ZERO_NS = 5_000_000_000
 

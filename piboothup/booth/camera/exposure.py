@@ -1,4 +1,4 @@
-"""Exposure limits, and which frame is the photo: decisions from libcamera's frame metadata. Pure.
+"""Exposure limits, the picture's look, and which frame is the photo: decisions from libcamera's metadata. Pure.
 
 People in dim rooms move: the exposure stays short and gain is raised first; long exposures last whole half-periods of
 the mains. libcamera's short exposure profile would go to 120 ms, and the frame duration is no limit for a sensor
@@ -46,6 +46,8 @@ _AE_IDLE, _AE_CONVERGED = 0, 2
 _AF_MODE_MANUAL, _AF_MODE_CONTINUOUS = 0, 2
 _AF_RANGE_NORMAL, _AF_RANGE_MACRO = 0, 1
 _AF_FOCUSED = 2
+_AWB_MODES = ("auto", "incandescent", "tungsten", "fluorescent", "indoor", "daylight", "cloudy")
+_NOISE_REDUCTION_MODES = ("off", "fast", "high_quality")
 
 Metadata = Mapping[str, Any]
 Controls = dict[str, Any]
@@ -59,8 +61,29 @@ def initial_controls(table: CameraConfig, advertised: Collection[str]) -> Contro
         "AeFlickerPeriod": _half_period_us(table),
         "FrameDurationLimits": (_AT_MOST_30_A_SECOND_US, max(_AT_MOST_30_A_SECOND_US, max_exposure_us(table))),
         **(continuous_focus() if "AfMode" in advertised else manual_focus(table)),
+        **dict(picture_controls(table).values()),
     }
     return {name: value for name, value in wanted.items() if name in advertised}
+
+
+def picture_controls(table: CameraConfig) -> dict[str, tuple[str, float]]:
+    """Control and value of each setting of the picture's look that is not the default, by the setting's name.
+
+    The defaults are those of libcamera, and of picamera2's still configuration: nothing is sent for them.
+    """
+    values: dict[str, tuple[str, float]] = {
+        "exposure_value": ("ExposureValue", table.exposure_value),
+        "awb": ("AwbMode", _AWB_MODES.index(table.awb)),
+        "sharpness": ("Sharpness", table.sharpness),
+        "denoise": ("NoiseReductionMode", _NOISE_REDUCTION_MODES.index(table.denoise)),
+    }
+    default = CameraConfig()
+    return {name: sent for name, sent in values.items() if getattr(table, name) != getattr(default, name)}
+
+
+def lacking_settings(table: CameraConfig, advertised: Collection[str]) -> str:
+    """Names of the settings of the picture's look that this camera does not know, with commas; "" = none."""
+    return ",".join(name for name, (control, _) in picture_controls(table).items() if control not in advertised)
 
 
 def max_exposure_us(table: CameraConfig) -> int:

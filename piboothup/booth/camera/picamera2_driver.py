@@ -28,6 +28,7 @@ from piboothup.booth.camera.exposure import (
     focus_range,
     initial_controls,
     is_focusing,
+    lacking_settings,
     limit_exposure,
     manual_focus,
 )
@@ -157,10 +158,11 @@ class Picamera2Driver:
         self._advertised = frozenset(camera.camera_controls)
         self.has_autofocus = "AfMode" in self._advertised
         self._exposure_limits = ExposureLimits()
+        if lacking := lacking_settings(self._table, self._advertised):
+            log.warning("camera settings unavailable names=%s", lacking)
         if self.size != wanted:
-            self.notice = problem(
-                "camera_size", f"{detect.size_text(wanted)}; it gives {detect.size_text(self.size)}"
-            )
+            asked, given = detect.size_text(wanted), detect.size_text(self.size)
+            self.notice = problem("camera_size", f"{asked}; it gives {given}")
             log.warning("camera size unavailable reason=%r", str(self.notice))
 
     def capture(

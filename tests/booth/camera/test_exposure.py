@@ -14,14 +14,17 @@ from piboothup.booth.camera.exposure import (
     ExposureLimits,
     PendingShot,
     initial_controls,
+    lacking_settings,
     limit_exposure,
     max_exposure_us,
+    picture_controls,
 )
 from piboothup.config import CameraConfig
 
 ALL = {
     *("AeExposureMode", "AeFlickerMode", "AeFlickerPeriod", "FrameDurationLimits", "AwbEnable"),
     *("AfMode", "LensPosition", "ExposureTime", "AnalogueGain"),
+    *("ExposureValue", "AwbMode", "Sharpness", "NoiseReductionMode"),
 }
 TABLE = CameraConfig(max_exposure_ms=20, max_gain=12, mains_hz=50, focus_m=2.0)
 ZERO_NS = 50_000_000_000
@@ -63,6 +66,38 @@ def test_autofocus_lens_always_focuses_other_lens_set_to_focus_m() -> None:
 def test_a_control_that_the_camera_lacks_is_not_sent() -> None:
     assert initial_controls(TABLE, {"FrameDurationLimits"}).keys() == {"FrameDurationLimits"}
     assert initial_controls(TABLE, set()) == {}
+
+
+def test_e6_default_picture_sends_no_control_of_its_own() -> None:
+    assert not {"ExposureValue", "AwbMode", "Sharpness", "NoiseReductionMode"} & initial_controls(TABLE, ALL).keys()
+    assert picture_controls(CameraConfig()) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "control", "value"),
+    [
+        ({"exposure_value": 1.5}, "ExposureValue", 1.5),
+        ({"exposure_value": -4.0}, "ExposureValue", -4.0),
+        ({"awb": "incandescent"}, "AwbMode", 1),  # the numbers are libcamera's: see the camera lab
+        ({"awb": "tungsten"}, "AwbMode", 2),
+        ({"awb": "fluorescent"}, "AwbMode", 3),
+        ({"awb": "indoor"}, "AwbMode", 4),
+        ({"awb": "daylight"}, "AwbMode", 5),
+        ({"awb": "cloudy"}, "AwbMode", 6),
+        ({"sharpness": 0.0}, "Sharpness", 0.0),
+        ({"sharpness": 16.0}, "Sharpness", 16.0),
+        ({"denoise": "off"}, "NoiseReductionMode", 0),
+        ({"denoise": "fast"}, "NoiseReductionMode", 1),
+    ],
+)
+def test_e6_a_picture_setting_is_its_control_and_no_other(
+    settings: dict[str, Any], control: str, value: float
+) -> None:
+    plain = initial_controls(CameraConfig(), ALL)
+    assert initial_controls(CameraConfig(**settings), ALL) == {**plain, control: value}
+    assert initial_controls(CameraConfig(**settings), ALL - {control}) == plain
+    assert lacking_settings(CameraConfig(**settings), ALL - {control}) == next(iter(settings))
+    assert lacking_settings(CameraConfig(**settings), ALL) == ""
 
 
 # -- the cap -------------------------------------------------------------------------------------------------------

@@ -532,3 +532,34 @@ def test_focal_length_reported_for_fixed_lens(make: type[StandIn]) -> None:
     camera.open()
     assert camera.capture(ZERO_NS, 3).focal_length_mm is None
     camera.close()
+
+
+def test_e6_picture_settings_are_in_force_for_each_frame(
+    make: type[StandIn], caplog: pytest.LogCaptureFixture
+) -> None:
+    table = CameraConfig(exposure_value=1.0, awb="indoor", sharpness=2.0, denoise="fast")
+    driver = Picamera2Driver(table, make)
+    driver.open()
+    wanted = {"ExposureValue": 1.0, "AwbMode": 4, "Sharpness": 2.0, "NoiseReductionMode": 1}
+    assert wanted.items() <= make.last.wanted["controls"].items(), (
+        "with the stream, so for the ready check's frame too"
+    )
+    driver.lock_white_balance(True)
+    driver.lock_white_balance(False)
+    assert [told for told in make.last.calls if isinstance(told, dict)] == [{"AwbEnable": False}, {"AwbEnable": True}]
+    driver.close()
+    driver.open()  # after a failure
+    assert wanted.items() <= make.last.wanted["controls"].items()
+    driver.close()
+    assert caplog.records == []
+
+
+def test_e6_a_camera_without_a_picture_setting_says_so_once(
+    make: type[StandIn], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make, "camera_controls", dict.fromkeys({"ExposureValue"}))  # as a monochrome one
+    driver = Picamera2Driver(CameraConfig(exposure_value=1.0, awb="indoor", sharpness=2.0), make)
+    driver.open()
+    driver.close()
+    assert make.last.wanted["controls"] == {"ExposureValue": 1.0}
+    assert [record.getMessage() for record in caplog.records] == ["camera settings unavailable names=awb,sharpness"]

@@ -20,7 +20,7 @@ from PIL import ExifTags, Image
 
 from piboothup.booth.camera.base import CameraFault
 from piboothup.booth.camera.detect import connected_cameras
-from piboothup.booth.camera.exposure import MAX_FRAME_DELAY_NS, SETTLING_FRAMES, Metadata
+from piboothup.booth.camera.exposure import MAX_FRAME_DELAY_NS, SETTLING_FRAMES, Metadata, picture_controls
 from piboothup.booth.camera.picamera2_driver import Picamera2Driver
 from piboothup.booth.flow.events import CameraReady, CaptureFailed
 from piboothup.booth.photo.jpeg import encode
@@ -56,6 +56,24 @@ def test_these_are_the_versions_that_the_lab_was_made_for() -> None:
     assert libcamera.CameraManager.singleton().version.startswith("v0.7.1")
     assert version("picamera2") == "0.3.38"
     assert version("simplejpeg") == "1.9.0"
+
+
+@pytest.mark.parametrize(
+    ("enum", "setting", "names"),
+    [
+        (
+            libcamera.controls.AwbModeEnum,
+            "awb",
+            ("Incandescent", "Tungsten", "Fluorescent", "Indoor", "Daylight", "Cloudy"),
+        ),
+        (libcamera.controls.draft.NoiseReductionModeEnum, "denoise", ("Off", "Fast")),
+    ],
+)
+def test_e6_picture_settings_have_libcameras_numbers(enum: Any, setting: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        settings: dict[str, Any] = {setting: name.lower()}
+        _, value = picture_controls(CameraConfig(**settings))[setting]
+        assert value == int(getattr(enum, name)), name
 
 
 def test_camera_controls_set_under_lock_that_guards_frame_return(full: Bench) -> None:
