@@ -45,7 +45,8 @@ def _not_opened(lock: Path, error: OSError) -> SpoolUnusable:
     if owner is not None:
         text = f"{lock} belongs to the user {owner}: end the piboothup that {owner} runs and delete it, or use sudo."
         return SpoolUnusable(text, problem("spool_locked", owner))
-    text = f"{lock} can't be opened ({error.strerror}): delete it while no piboothup is running."
+    sudo = "run with sudo, or " if isinstance(error, PermissionError) else ""
+    text = f"{lock} can't be opened ({error.strerror}): {sudo}delete it while no piboothup is running."
     return SpoolUnusable(text, problem("spool_unusable", f"{lock.name}: {error.strerror}"))
 
 

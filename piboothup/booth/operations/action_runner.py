@@ -258,8 +258,12 @@ class ActionRunner:
         if answer.detail != StickResult.TAKEN:
             return pages.error_page(f"stick_{answer.detail}")
         context = self._settings_store.active.context
-        count = len(assign.without_event(self._spool)) if context.link_id not in ("", before) else 0
-        if not count:
+        if context.link_id in ("", before):
+            return pages.result_page("stick_taken")
+        if not context.album_id:
+            self._choose_album(BoothCode(link_id=context.link_id), iter(range(int(_UPLOADER_TIMEOUT_S / _POLL_S))))
+            context = self._settings_store.active.context
+        if not (count := len(assign.without_event(self._spool))):
             return pages.result_page("stick_taken")
         known = [event for event in self._spool.events() if event.link_id == context.link_id]
         event = known[0] if known else AlbumEvent("", context.link_id)

@@ -17,7 +17,7 @@ from piboothup import status
 from piboothup.booth.flow.menu import OPERATOR_WINDOW_S, MenuOptions
 from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.gpio.led import LightPattern
-from piboothup.booth.operations import menu_options, root_helper
+from piboothup.booth.operations import action_runner, menu_options, root_helper
 from piboothup.booth.operations.code_reading import CodeReading
 from piboothup.booth.operations.menu_options import MenuOptionsReader
 from piboothup.config import Config, EventPicsConfig, Secret
@@ -26,7 +26,7 @@ from piboothup.root_requests import StickResult
 from piboothup.setup import boot_import
 from piboothup.setup.errors import Refused
 from piboothup.spool import contexts
-from piboothup.spool.event_titles import AlbumEvent
+from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.status import BoothState
 from tests.booth.operations.test_code_reading import Root
@@ -65,6 +65,7 @@ def root(
 ) -> Iterator[StickRoot]:
     found = StickRoot(box, tmp_path_factory.mktemp("root"))
     found.verbs["stick"] = found.take_stick
+    monkeypatch.setattr(action_runner, "_UPLOADER_TIMEOUT_S", 0.3)
     monkeypatch.setattr(box, "_follow", found.follow)
     yield found
     found.stop()
@@ -165,6 +166,30 @@ def test_u13_a_sticks_event_asks_about_photos_from_before(box: Box, root: StickR
         assert record.exists() is (choice == "take_along")
     assert box._service is not None
     assert box._service._settings_store.active.context.link_id == "efgh5678"
+
+
+@pytest.mark.parametrize("has_photo", [True, False])
+@pytest.mark.parametrize(("of_stick", "album_id"), [("", "a8"), ('album_id = "a7"', "a7")])
+def test_u12_a_stick_s_event_has_the_album_meant_for_a_booth(
+    box: Box, root: StickRoot, link: Path, of_stick: str, album_id: str, has_photo: bool
+) -> None:
+    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig(api_key_file="/nowhere/key"))
+    root.content = FILE + of_stick.encode()
+    box.start_ready()
+    albums = (Album("a7", "Party"), Album("a8", "Fotobox"), Album("a9", "Guests"))
+    box.spool.write_events([AlbumEvent("The others", "efgh5678", albums)])
+    if has_photo:
+        photo(box)
+    link.touch()
+    box.clock.pass_s(1.0)
+    held(box)
+    if has_photo:
+        asked(box, PageKind.TAKE_ALONG)
+        box.choose("take_along")
+    asked(box, PageKind.RESULT)
+    assert box._service is not None
+    context = box._service._settings_store.active.context
+    assert (context.link_id, context.album_id) == ("efgh5678", album_id)
 
 
 # -- a new box -------------------------------------------------------------------------------------------------------
