@@ -31,6 +31,30 @@ class Clock(Protocol):
         """Greatest error of the wall clock while NTP disciplines it, milliseconds; None while nothing does."""
 
 
+def moment(clock: Clock) -> str:
+    """The present moment, for `is_after`: the boot, and milliseconds in it."""
+    return f"{_boot_of(clock)}:{clock.boottime_ns() // 1_000_000}"
+
+
+def boot_start(clock: Clock) -> str:
+    """The moment at which this boot began."""
+    return f"{_boot_of(clock)}:0"
+
+
+def _boot_of(clock: Clock) -> str:
+    return clock.boot_id().replace("-", "")[:8]
+
+
+def is_after(later: str, earlier: str) -> bool:
+    """Whether a moment is known to come after what happened before any of the moments in `earlier`.
+
+    Moments of different boots can't be compared.
+    """
+    boot, _, time_ms = later.partition(":")
+    found = [each.partition(":")[2] for each in earlier.split() if each.partition(":")[0] == boot]
+    return time_ms.isdecimal() and any(each.isdecimal() and int(each) <= int(time_ms) for each in found)
+
+
 class _Timex(ctypes.Structure):
     """The fields of adjtimex(2)'s struct timex up to what is read, then padding."""
 

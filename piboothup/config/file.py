@@ -83,7 +83,8 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
         config, errors_with_last_good = reading.merged_with(fall_back)
         if reading.errors or root.error:  # the pins of a table that can't be used are the last good ones
             errors = errors_with_last_good
-    if root.names_another_event(config) or (root.error and not kept.exists):  # nothing tells what its event was
+    is_unknown = root.error and not kept.exists  # nothing tells what its event was
+    if is_unknown or root.names_another_event(config) or root.had_another_event(kept, config):
         config = _without_event(config)
     all_errors = (*errors, *([root.error] if root.error else ()))
     names = (*good_copy.names_of(reading), *root.names) if is_whole and root.names is not None else None

@@ -2,7 +2,8 @@
 
 Root's helper writes the file, in one piece and with `COMPLETE` as its last line: without that line it was cut off.
 What can't be used of it comes from the last good config. A file that is gone, but was there, is an error too: the
-config file may name an event of former guests.
+config file may name an event of former guests. So may the last good config, which can be older than the file that was
+lost: its event counts only if the copy that root keeps beside the file tells the same.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ class RootSettings:
     text: str = ""
 
     def compare(self, kept: GoodCopy) -> None:
-        """Tell a file that is not there as an error, if the last good config had settings of it."""
-        if self.path is not None and self.reading is None and self.error is None and of_root(kept):
+        """Tell a file that is not there as an error, if the last good config had settings of it, or it has a copy."""
+        if self.path is None or self.reading is not None or self.error is not None:
+            return
+        if of_root(kept) or _is_lost(read(copy_of(self.path))):
             self.error = ConfigError(self.path, None, "It is gone.", f"{_REMEDY[:-1]} alone.")
 
     @property
@@ -52,10 +55,32 @@ class RootSettings:
         """Whether the last good event was of these settings, and can't be read in them: the config file's is void."""
         return "eventpics" in self.lost_tables(kept) and "eventpics.link_id" in of_root(kept)
 
+    def had_another_event(self, kept: GoodCopy, config: Config) -> bool:
+        """Whether it can't be used, and may have named another event than `config`, of the last good one."""
+        if self.error is None or self.path is None:
+            return False
+        copied, event = read(copy_of(self.path)), config.eventpics
+        found = copied.reading
+        table = found.values.get("eventpics") if found is not None else None
+        if found is None or table is None or "eventpics.link_id" not in found.names:
+            return self.lost_event(kept) or copied.error is not None
+        album_id = table.album_id if "eventpics.album_id" in found.names else event.album_id
+        return (event.link_id, event.revision, event.album_id) != (table.link_id, table.revision, album_id)
+
     def names_another_event(self, config: Config) -> bool:
         """Whether it has mistakes, and may name another event than `config`."""
         has_mistake = self.error is not None or (self.reading is not None and bool(self.reading.errors))
         return has_mistake and names_another_event(self.text, config.eventpics)
+
+
+def copy_of(path: Path) -> Path:
+    """The copy that root's helper keeps of the file."""
+    return path.with_name(f"{path.name}.last")
+
+
+def _is_lost(copied: RootSettings) -> bool:
+    """Whether the copy tells that there were settings."""
+    return copied.error is not None or (copied.reading is not None and bool(copied.reading.names))
 
 
 def of_root(kept: GoodCopy) -> list[str]:

@@ -40,7 +40,7 @@ class EventPicsConfig:
     album_id: str = checks.setting("", checks.identifier)
     """Id of the album in the event; optional."""
     revision: str = checks.text("", 40)
-    """Changes when root's helper is told an event, even the same again: what was chosen before has ended then."""
+    """Moment (see `clock`) at which root's helper was told an event, even the same: a choice before it has ended."""
     api_url: str = checks.setting(checks.EVENTPICS, checks.api_url)
     """Address of the API; plain http is accepted for loopback only."""
     album_url: str = checks.setting("https://app.eventpics.net/{link_id}", checks.album_url)
@@ -183,6 +183,8 @@ class Config:
     name: str = checks.text("Booth 1", 40)
     """Name of the box on the panel, in photos and in exports."""
     language: str = checks.choice(*checks.LANGUAGES)
+    revision: str = checks.text("", 40)
+    """Moment at which root's helper was told language or pause."""
     timezone: str = checks.text("", warn=checks.unknown_zone)
     """Time zone of EXIF and export names; empty or unknown to this system = UTC (see `checks.zone`)."""
     eventpics: EventPicsConfig = EventPicsConfig()

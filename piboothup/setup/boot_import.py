@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from piboothup.clock import Clock, SystemClock, boot_start, moment
 from piboothup.config import ConfigError, Secret, good_copy, import_record
 from piboothup.config.codes import WifiNetwork
 from piboothup.config.good_copy import names_another_event
@@ -54,6 +55,7 @@ class Box:
     etc: Path = Path("/etc/piboothup")
     profiles: Path = wifi_profiles.FOLDER
     trials: Path = wifi_profiles.TRIALS
+    clock: Clock = SystemClock()
     key_owner: tuple[int, int] | None = None
     """User and group of the uploader, whose the key's file is."""
 
@@ -97,7 +99,7 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
     contents = {name: _content(box.boot / name) for name in names_in(box.boot) if (box.boot / name).is_file()}
     if not contents:
         if _is_of_another_box(box, note, has_boxes=False):
-            root_settings_file.update(box.settings_file, {}, anew=True, note=CardNote())
+            root_settings_file.update(box.settings_file, {}, "", anew=True, note=CardNote())
             log.warning("settings dropped reason=they were for another box")
         elif not record.mistakes:
             return None
@@ -143,10 +145,9 @@ def take_from_stick(box: Box, names: list[str], content: bytes, put_in_force: Ca
     `names`: of the file, and of others that could be meant. `put_in_force`: as for `run`; the services know by then.
     """
     record = import_record.read(box.etc)
-    note = _note(box, record)
     done = _imported(box, names, content)
     done.is_of_stick = True
-    _Import(box, done, note, lambda _: True).take(content)
+    _Import(box, done, _note(box, record), lambda _: True).take(content)
     spoke_later(box, record)
     _put_in_force(box, done, put_in_force)
     log.warning("stick imported taken=%d mistakes=%d", len(done.taken), len(done.mistakes))
@@ -288,13 +289,14 @@ class _Import:
             self._done.notes.append("It may name another event, which can't be read: photos wait for that.")
         if not settings and not anew:
             return True
+        said = (moment if self._done.is_of_stick else boot_start)(self._box.clock)  # a card's file is older
         note = replace(self._note, box=self._box.id, has_boxes=self._note.has_boxes or self._file.has_boxes)
         if not self._done.is_of_stick:
             texts = (content, self._masked(content, self._file.secrets) or content)
             hashes = dict.fromkeys([*map(_sha256, texts), *others])
             note = CardNote(tuple(hashes), self._box.id, self._file.has_boxes)
         with self._telling("The settings"):
-            root_settings_file.update(path, settings, anew=anew, note=note)
+            root_settings_file.update(path, settings, said, anew=anew, note=note)
             return True
         return False
 

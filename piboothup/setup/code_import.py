@@ -26,6 +26,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from piboothup.clock import boot_start, moment
 from piboothup.config import ConfigError
 from piboothup.config.codes import BoothCode, CodeError, WifiNetwork, make, parse
 from piboothup.records import replace
@@ -76,10 +77,10 @@ def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | N
         take_older(box, radio)
         code = replace(code, country=code.country or _owed_country(box))
         if _settings(code, box) or code.country:
-            _check_settings(code, box)
-            text = make(replace(code, wifi=None)).reveal()
-            durable.replace(box.etc / PENDING, text.encode(), mode=_PENDING_MODE)
-            _put(code, box)
+            said = moment(box.clock)
+            _check_settings(code, said, box)
+            _keep_pending(replace(code, wifi=None), said, box)
+            _put(code, said, box)
     if code.wifi is not None:
         return _join(code.wifi, code.country, box, radio)
     if code.country:
@@ -103,7 +104,7 @@ def take_older(box: Box, radio: Radio) -> None:
 def _owed_country(box: Box) -> str:
     """Country of an earlier code that could not be kept yet."""
     try:
-        return _checked({"code": read_bytes(box.etc / PENDING).decode()}).country
+        return _pending(box)[0].country
     except (OSError, UnicodeDecodeError, Refused):
         return ""
 
@@ -115,15 +116,17 @@ def finish(box: Box, put_in_force: Callable[[str], None]) -> bool:
     after the power went. `put_in_force`: sets the radio's country.
     """
     try:
-        code = _checked({"code": read_bytes(box.etc / PENDING).decode()})
-        _check_settings(code, box)
+        code, said = _pending(box)
+        if said.partition(":")[0] != (begun := boot_start(box.clock)).partition(":")[0]:
+            said = f"{said} {begun}".strip()
+        _check_settings(code, said, box)
     except FileNotFoundError:
         return False
     except (Refused, UnicodeDecodeError, OSError) as why:  # of a newer version, or the disk has lost it
         log.error("code given up reason=%s", type(why).__name__)
         _forget_pending(box)
         return True
-    _put(code, box)
+    _put(code, said, box)
     if code.country:
         put_in_force(code.country)
     log.warning("code finished")
@@ -140,15 +143,15 @@ def _settings(code: BoothCode, box: Box) -> dict[str, Any]:
     return {**settings, "eventpics": event} if event else settings
 
 
-def _check_settings(code: BoothCode, box: Box) -> None:
+def _check_settings(code: BoothCode, said: str, box: Box) -> None:
     """Check them together with those that are there. Raises Refused."""
     try:
-        root_settings_file.updated(box.settings_file, _settings(code, box))
+        root_settings_file.updated(box.settings_file, _settings(code, box), said)
     except ConfigError as error:
         raise Refused(error.what) from None
 
 
-def _put(code: BoothCode, box: Box) -> None:
+def _put(code: BoothCode, said: str, box: Box) -> None:
     """Put key, settings and country in place, and forget the pending code; after a cut it does the rest.
 
     A country that can't be kept stays pending alone: it lies on another disk, and is nothing that a newer word would
@@ -157,17 +160,27 @@ def _put(code: BoothCode, box: Box) -> None:
     if code.key is not None:
         write_key(box, code.key)
     if settings := _settings(code, box):
-        root_settings_file.update(box.settings_file, settings)
+        root_settings_file.update(box.settings_file, settings, said)
         spoke_later(box)
     if code.country:
         try:
             keep_country(box.boot, code.country)
         except OSError as error:
             log.error("country not kept reason=%s", error.strerror or error)
-            text = make(BoothCode(country=code.country)).reveal()
-            durable.replace(box.etc / PENDING, text.encode(), mode=_PENDING_MODE)
+            _keep_pending(BoothCode(country=code.country), said, box)
             return
     _forget_pending(box)
+
+
+def _keep_pending(code: BoothCode, said: str, box: Box) -> None:
+    """Keep a code and the moment it was said, which a choice in the menu may come after. Raises OSError."""
+    durable.replace(box.etc / PENDING, f"{make(code).reveal()}\n{said}".encode(), mode=_PENDING_MODE)
+
+
+def _pending(box: Box) -> tuple[BoothCode, str]:
+    """The code that is kept, and when it was said; "" for an older program's. Raises OSError, Refused, ValueError."""
+    text, _, said = read_bytes(box.etc / PENDING).decode().partition("\n")
+    return _checked({"code": text}), said
 
 
 def _forget_pending(box: Box) -> None:

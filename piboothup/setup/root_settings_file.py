@@ -3,15 +3,15 @@
 A note among them says which file of the card they have the words of, written with them in one piece: a file that was
 taken is not taken again over a later code, whatever became of the record of imports.
 
-Who names an event has the last word, even if it is the same one again: the event's revision changes, which ends what
-was chosen in the menu before. A copy tells that there were settings, in case the file is lost.
+Who names an event has the last word, even if it is the same one again: the event's revision is the moment at which it
+was named, which ends what was chosen in the menu before it, and nothing that was chosen after. A copy tells that
+there were settings, in case the file is lost.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import tomli
 
 from piboothup.config import DEFAULT_PATH, EventPicsConfig, toml_value
 from piboothup.config.reading import COMPLETE, REPLACES, Reading, replaces
+from piboothup.config.root_settings import copy_of
 from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.text import read_bytes
@@ -53,7 +54,7 @@ class CardNote:
 
 def card_note(path: Path) -> CardNote:
     """The note in root's settings; an empty one where none can be read."""
-    for each in (path, _copy_of(path)):
+    for each in (path, copy_of(path)):
         try:
             found = _NOTE.search(read_bytes(each).decode("utf-8", "replace"))
         except OSError:
@@ -76,16 +77,21 @@ def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
-def update(path: Path, settings: Mapping[str, Any], *, anew: bool = False, note: CardNote | None = None) -> None:
+def update(
+    path: Path, settings: Mapping[str, Any], said: str, *, anew: bool = False, note: CardNote | None = None
+) -> None:
     """Lay checked settings over those in the file, durably; see `updated`. Raises OSError, ConfigError."""
-    content = updated(path, settings, anew=anew, note=note).encode()
+    content = updated(path, settings, said, anew=anew, note=note).encode()
     durable.update(path, content, mode=_MODE)
-    durable.update(_copy_of(path), content, mode=_MODE)  # last: a copy alone tells that the file was lost
+    durable.update(copy_of(path), content, mode=_MODE)  # last: a copy alone tells that the file was lost
 
 
-def updated(path: Path, settings: Mapping[str, Any], *, anew: bool = False, note: CardNote | None = None) -> str:
+def updated(
+    path: Path, settings: Mapping[str, Any], said: str, *, anew: bool = False, note: CardNote | None = None
+) -> str:
     """Text of the file with these settings laid over those in it. Raises ConfigError for unusable ones.
 
+    `said`: moments (see `clock`) by which they were known to be said, however late they are taken.
     What can't be used of the file is dropped; if that may have been its event, photos wait. `anew`: all is dropped.
     `note`: in place of the one in it.
     """
@@ -95,7 +101,9 @@ def updated(path: Path, settings: Mapping[str, Any], *, anew: bool = False, note
         settings = {**settings, "eventpics": {"link_id": "", **settings.get("eventpics", {})}}
     merged = laid_over(present, settings)
     if "link_id" in settings.get("eventpics", {}):
-        merged["eventpics"]["revision"] = secrets.token_hex(8)
+        merged["eventpics"]["revision"] = said
+    if "language" in settings or "paused" in settings.get("upload", {}):
+        merged["revision"] = said
     notes = [note.line] if note != CardNote() else []
     text = _TOP + "\n".join([*notes, *_lines(merged), "", COMPLETE, ""])
     if errors := Reading.of(text, path).errors:
@@ -120,11 +128,7 @@ def event(path: Path, *, anew: bool = False) -> EventPicsConfig:
 def renew_copy(path: Path) -> None:
     """Bring the copy up to a whole file, as a power cut may have come between the two. Raises OSError."""
     if _read(path)[0] is not None:
-        durable.update(_copy_of(path), read_bytes(path), mode=_MODE)
-
-
-def _copy_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.last")
+        durable.update(copy_of(path), read_bytes(path), mode=_MODE)
 
 
 def _present(path: Path) -> tuple[dict[str, Any], bool]:
@@ -135,9 +139,9 @@ def _present(path: Path) -> tuple[dict[str, Any], bool]:
     present, has_event = _read(path)
     if present is not None:
         return present, has_event
-    copied, _ = _read(_copy_of(path))
+    copied, _ = _read(copy_of(path))
     if copied is None:
-        return {}, has_event and not os.path.lexists(_copy_of(path))
+        return {}, has_event and not os.path.lexists(copy_of(path))
     event = {key: value for key, value in copied.pop("eventpics", {}).items() if key not in ("link_id", "album_id")}
     return {**copied, "eventpics": event}, False
 

@@ -2,7 +2,8 @@
 
 `choices.toml` has the form of a config file. Its table [over] has what the config said for each thing when it was
 chosen: when the config says something else *for that*, the choice has ended. For the event that is also when root's
-helper was told an event again, even the same (`EventPicsConfig.revision`).
+helper was told an event again, even the same (`EventPicsConfig.revision`). Table [made] has each choice's moment:
+what was said to the helper before that, and is in the config only now, ends nothing.
 
 The booth writes the file at its first start, with `COMPLETE` as its last line. While it is damaged, or gone although
 the good copy tells that it was there, no event is known: photos wait, rather than reach the album of the config,
@@ -18,6 +19,7 @@ from typing import Any
 
 import tomli
 
+from piboothup.clock import is_after
 from piboothup.config import Config, EventPicsConfig, Secret, good_copy, parse, toml_value
 from piboothup.config.reading import COMPLETE
 from piboothup.records import dataclass, fields, is_dataclass, replace
@@ -28,6 +30,8 @@ from piboothup.text import NotAFile, read_bytes
 log = logging.getLogger(__name__)
 
 FILE = "choices.toml"
+_MADE = {"event_made": "event", "language_made": "language", "paused_made": "paused"}
+"""Moments of choices, and their keys in the file."""
 _ENDED_TOGETHER = "config"
 """Key in the file of an older program, whose choices ended together: fingerprint of the whole config."""
 
@@ -42,6 +46,16 @@ class Choices:
     paused: bool | None = None
     sound: bool | None = None
     """Whether the buzzer is on; no config setting exists for it."""
+    event_made: str = ""
+    """Moment of the choice (see `clock`); "" when unknown."""
+    language_made: str = ""
+    paused_made: str = ""
+
+    def adding(self, now: str, **chosen: Any) -> Choices:
+        """These choices, and some that are made now."""
+        made = {"link_id": "event_made", "language": "language_made", "paused": "paused_made"}
+        chosen |= {made[name]: now for name in chosen.keys() & made.keys()}
+        return replace(self, **chosen)
 
     def over(self, config: Config) -> Config:
         """The config with these choices applied."""
@@ -87,15 +101,17 @@ def standing(chosen: Choices, then: Said, config: Config) -> Choices:
     now = Said.by(config)
     if not _event_stands(chosen, then, now, config.eventpics):
         chosen = replace(chosen, link_id=None, album_id=None)
-    if then.language != now.language:
+    if then.language != now.language and not is_after(chosen.language_made, config.revision):
         chosen = replace(chosen, language=None)
-    if then.paused != now.paused:
+    if then.paused != now.paused and not is_after(chosen.paused_made, config.revision):
         chosen = replace(chosen, paused=None)
     return chosen
 
 
 def _event_stands(chosen: Choices, then: Said, now: Said, named: EventPicsConfig) -> bool:
     """Whether nobody has named an event since it was chosen. The same one, without a new album, ends nothing."""
+    if is_after(chosen.event_made, named.revision):
+        return True
     if chosen.link_id == named.link_id:
         return named.album_id in ("", chosen.album_id) or then.album == now.album
     return then.event in (now.event, "")
@@ -138,13 +154,14 @@ def _parsed(content: bytes, path: Path) -> tuple[Choices, Said | str]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _Damaged(str(error)) from None
     has_event = "link_id" in given.get("eventpics", {})
-    sound = given.get("sound")
+    sound, made = given.get("sound"), given.get("made")
     chosen = Choices(
         link_id=checked.eventpics.link_id if has_event else None,
         album_id=checked.eventpics.album_id if has_event else None,
         language=checked.language if "language" in given else None,
         paused=checked.upload.paused if "paused" in given.get("upload", {}) else None,
         sound=sound if isinstance(sound, bool) else None,
+        **{name: str(made.get(key, "")) for name, key in _MADE.items() if isinstance(made, dict)},
     )
     return chosen, then
 
@@ -178,6 +195,8 @@ def as_toml(said: Said, choices: Choices) -> str:
         lines.append(f"album_id = {toml_value(choices.album_id or '')}")
     if choices.paused is not None:
         lines += ["", "[upload]", f"paused = {toml_value(choices.paused)}"]
+    made = [f"{key} = {toml_value(getattr(choices, name))}" for name, key in _MADE.items() if getattr(choices, name)]
+    lines += ["", "[made]", *made] if made else []
     lines += ["", "[over]", *(f"{key.name} = {toml_value(getattr(said, key.name))}" for key in fields(said))]
     return "\n".join([*lines, "", COMPLETE, ""])
 

@@ -6,21 +6,25 @@ import argparse
 import errno
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.storage import StorageMonitor
+from piboothup.clock import moment
 from piboothup.commands.common import service_config
 from piboothup.config import GOOD_FILE
-from piboothup.setup import boot_import
-from piboothup.setup.boot_import import Box
+from piboothup.config.codes import BoothCode, make
+from piboothup.setup import boot_import, code_import, radio
+from piboothup.setup.boot_import import PENDING
 from piboothup.setup.root_settings_file import update
 from piboothup.spool import choices
 from piboothup.spool.admin import wipe, wipe_steps
 from piboothup.spool.listing import NEW
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
+from tests.support.kept_box import KeptBox
 from tests.support.photos import jpeg, open_spool, take
 
 PLAIN = ('name = "Stand 2"', 'language = "de"', "[capture]\ncountdown_s = 3", "[upload]\npaused = true")
@@ -33,12 +37,12 @@ class History:
         self.root, self.clock = root, HandClock()
         for name in ("boot", "etc", "profiles"):
             (root / name).mkdir()
-        self.box = Box("7F3K", root / "boot", root / "etc", root / "profiles")
+        self.box = KeptBox("7F3K", root / "boot", root / "etc", root / "profiles", clock=self.clock)
         self.config, self.settings = self.box.etc / "config.toml", self.box.etc / "settings.toml"
         self.chosen, self.good = (root / "spool" / name for name in (choices.FILE, GOOD_FILE))
         self.spool = Spool(root / "spool", self.clock, "serial-1")
         self.last = ""
-        self.count = 0
+        self.count = self.boots = 0
         self.hand("")
 
     def fresh(self) -> str:
@@ -62,11 +66,34 @@ class History:
 
     def code(self, **settings: object) -> None:
         """Have root take a code's settings."""
-        update(self.settings, settings)
+        self.clock.pass_s(1)
+        update(self.settings, settings, moment(self.clock))
+
+    def fail_code(self, code: BoothCode) -> None:
+        """Show a code that root's disk does not take; the box is on."""
+        self.clock.pass_s(1)
+        with pytest.MonkeyPatch.context() as patched, pytest.raises(OSError, match="Input"):
+            patched.setattr("piboothup.setup.root_settings_file.durable.update", _fail)
+            code_import.take({"code": make(code).reveal()}, self.box, radio.Radio())
 
     def start(self) -> SettingsStore:
         """Start the box; return what it takes photos for."""
+        self.power_on()
+        self.take_card()
+        return self.booth()
+
+    def power_on(self) -> None:
+        """Begin a boot, in which nothing runs yet."""
+        self.boots += 1
+        self.clock.power_on(f"boot{self.boots}")
+
+    def take_card(self) -> None:
+        """Have root finish a code and take the card's file, as at each start."""
+        code_import.finish(self.box, lambda _: None)
         boot_import.run(self.box, lambda _: None)
+
+    def booth(self) -> SettingsStore:
+        """Start the booth; return what it takes photos for."""
         used = service_config(argparse.Namespace(config=str(self.config)))
         monitor = StorageMonitor(used.config, self.spool, self.clock, config_names=used.names)
         monitor.open(retry_later=True)
@@ -265,10 +292,117 @@ def test_c17_a_cut_wipe_of_the_event_in_use_keeps_it(
     assert box.in_force() == ""  # wiped while no booth ran: the config's does not come back
 
 
+def _fail(*_given: object, **_how: object) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("by", ["menu", "another box code", "card", "nobody"])
+def test_f12_a_failed_code_never_comes_over_a_later_word(box: History, by: str) -> None:
+    box.hand("former12")
+    box.choose("older123")
+    box.fail_code(BoothCode(link_id="failed12", language="de"))
+    match by:
+        case "menu":
+            box.clock.pass_s(5)
+            box.booth().choose(link_id="tonight1", album_id="")
+        case "another box code":
+            box.code(eventpics={"link_id": "tonight1"})
+            (box.box.etc / PENDING).unlink()  # each code is preceded by what is left of the one before
+        case "card":
+            box.name_on_card("tonight1")
+    for _ in range(2):
+        store = box.start()
+        assert store.active.context.link_id == ("failed12" if by == "nobody" else "tonight1")
+    assert not (box.box.etc / PENDING).exists()
+
+
+def test_f12_a_failed_code_leaves_a_later_language(box: History) -> None:
+    box.start()
+    box.fail_code(BoothCode(link_id="tonight1", language="de"))
+    box.clock.pass_s(5)
+    box.booth().choose(language="en", paused=True)
+    box.power_on()
+    store = box.booth()
+    store.choose(paused=False)
+    for _ in range(2):
+        box.take_card()
+        active = box.booth().active
+        assert (active.config.language, active.config.upload.paused) == ("en", False)
+        assert active.context.link_id == "tonight1"
+        box.power_on()
+
+
+def test_f12_a_failed_code_ends_a_choice_before_it(box: History) -> None:
+    box.start().choose(link_id="former12", album_id="", language="en")
+    box.fail_code(BoothCode(link_id="tonight1", language="de"))
+    active = box.start().active
+    assert (active.context.link_id, active.config.language) == ("tonight1", "de")
+
+
+@pytest.mark.parametrize(
+    ("said", "chosen"),
+    [
+        ('[eventpics]\nlink_id = "card1234"', {"link_id": "tonight1", "album_id": ""}),
+        ('[eventpics]\nlink_id = "tonight1"\nalbum_id = "a1"', {"link_id": "tonight1", "album_id": "b2"}),
+        ('language = "de"', {"language": "en"}),
+        ("[upload]\npaused = true", {"paused": False}),
+    ],
+)
+@pytest.mark.parametrize("follows", ["start", "code", "failed code"])
+def test_f12_a_late_import_ends_no_choice_of_this_start(
+    box: History, said: str, chosen: dict[str, Any], follows: str
+) -> None:
+    box.start()
+    box.card(said)
+    box.power_on()
+    box.booth().choose(**chosen)
+    box.take_card()
+    if follows == "code":
+        box.code(name="Stand 2")
+    elif follows == "failed code":
+        box.fail_code(BoothCode(name="Stand 2"))
+    for _ in range(2):
+        found = choices.Choices(**{name: getattr(box.booth().chosen, name) for name in chosen})
+        assert found == choices.Choices(**chosen)
+        box.power_on()
+        box.take_card()
+
+
+def test_f12_a_card_after_a_choice_of_another_thing_counts(box: History) -> None:
+    """The language was chosen after the card was written, the event before."""
+    box.choose("former12")
+    box.name_on_card("tonight1")
+    box.power_on()
+    box.booth().choose(language="de")
+    box.take_card()
+    active = box.booth().active
+    assert (active.context.link_id, active.config.language) == ("tonight1", "de")
+
+
+def race(box: History, chance: random.Random) -> str:
+    """Do something that takes effect late, and perhaps choose an event or another thing before it does."""
+    is_card = chance.random() < 0.5
+    if is_card:
+        box.name_on_card(box.fresh())
+        box.power_on()
+    else:
+        box.fail_code(BoothCode(link_id=box.fresh()))
+    store = box.booth()
+    box.clock.pass_s(chance.randrange(9))
+    chosen = chance.choice(["", "event", "language"])
+    if chosen == "event":
+        store.choose(link_id=box.fresh(), album_id="")
+    elif chosen == "language":
+        store.choose(language=chance.choice(["en", "de"]))
+    if is_card:
+        box.take_card()
+    return f" {is_card=} {chosen}"
+
+
 def step(box: History, chance: random.Random) -> str:
     """Do something that may name an event, or damage a file; what it was."""
     does = chance.choice(
-        ["card", "plain card", "code", "plain code", "menu", "other menu", "wipe", "damage", "start"]
+        ["card", "plain card", "code", "plain code", "menu", "other menu", "wipe", "damage", "start", "race", "race"]
     )
     match does:
         case "card":
@@ -285,6 +419,8 @@ def step(box: History, chance: random.Random) -> str:
             box.start().choose(language=chance.choice(["en", "de"]), paused=chance.random() < 0.5)
         case "wipe":
             box.wipe_all()
+        case "race":
+            does += race(box, chance)
         case "damage":
             file = chance.choice([box.settings, box.chosen, box.good])
             whole = file.read_bytes() if file.exists() else b""

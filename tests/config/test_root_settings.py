@@ -14,6 +14,7 @@ from piboothup.booth.storage import StorageMonitor
 from piboothup.cli import main
 from piboothup.commands.common import config_problem, service_config
 from piboothup.config import GOOD_FILE, Config, EffectiveConfig, SpoolConfig, good_copy, load_effective
+from piboothup.setup import root_settings_file
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 
@@ -64,7 +65,7 @@ class Box:
         self.default.mkdir()
         self.file = root / "config.toml"
         self.file.write_text(f'{CONFIG}[spool]\ndirectory = "{self.default}"\n')
-        self.root_file = root / "settings.toml"
+        self.root_file, self.root_copy = root / "settings.toml", root / "settings.toml.last"
         self.directory = root / "spool"
         self.text = ROOT.format(spool=self.directory)
         self.good = self.directory / GOOD_FILE
@@ -79,8 +80,9 @@ class Box:
         return load_effective(self.file)
 
     def start(self, text: str | bytes | None) -> EffectiveConfig:
-        """What the booth runs with then; it keeps its good copy as the service does."""
+        """What the booth runs with then; it keeps its good copy as the service does, and root its own."""
         self.load(text)
+        root_settings_file.renew_copy(self.root_file)
         used = service_config(argparse.Namespace(config=str(self.file)))
         spool = Spool(Path(used.config.spool.directory), self.clock)
         with contextlib.closing(StorageMonitor(used.config, spool, self.clock, config_names=used.names)) as card:
@@ -344,19 +346,56 @@ def test_f12_a_mistake_in_new_root_settings_leaves_the_config(box: Box) -> None:
     assert box.load("").config.eventpics.link_id == "abcd1234"
 
 
-def test_f12_a_late_good_copy_outlives_missing_root_settings(box: Box) -> None:
+@pytest.mark.parametrize("has_copy", [True, False])
+def test_f12_a_late_good_copy_outlives_missing_root_settings(box: Box, has_copy: bool) -> None:
     box.start(box.text)
+    if not has_copy:
+        box.root_copy.unlink()
     kept = box.good.read_bytes()
     away = box.directory.rename(box.directory.parent / "away")
     used = box.load(None)
-    assert not used.errors  # nothing to compare it with
+    assert bool(used.errors) is has_copy  # else there is nothing to compare it with
+    assert used.config.eventpics.link_id == ("" if has_copy else "formerguests")
     spool = Spool(box.directory, box.clock)
     with contextlib.closing(StorageMonitor(used.config, spool, box.clock, config_names=used.names)) as card:
         away.rename(box.directory)
         card.check()
-        assert "config_late" in [told.code for told in card.notices]
+        assert ("config_late" in [told.code for told in card.notices]) is not has_copy
     assert box.good.read_bytes() == kept
-    assert box.event() == "abcd1234"
+    assert box.event() == ("abcd1234" if has_copy else "")
+
+
+@pytest.mark.parametrize("wrong", ["", "[capture\ncountdown_s = 3", "[capture]\ncountdown_s = 99", "fine"])
+@pytest.mark.parametrize("copied", ["whole", "cut", "lost"])
+@pytest.mark.parametrize("left", [None, "", "config_version = 1\n"])
+def test_f12_a_good_copy_older_than_lost_settings_is_no_event(
+    box: Box, wrong: str, copied: str, left: str | None
+) -> None:
+    """While the config has a mistake the booth keeps no good copy, but a code is in force all the same."""
+    box.start(box.text)
+    good = box.good.read_bytes()
+    if wrong != "fine":
+        box.file.write_text(CONFIG.replace("[capture]\ncountdown_s = 3", wrong) if wrong else "")
+    root_settings_file.update(box.root_file, {"eventpics": {"link_id": "tonight1"}}, "boot-a:7")
+    assert box.event() == "tonight1"
+    box.good.write_bytes(good)  # as after a power cut, or on a full card
+    if copied == "lost":
+        box.root_copy.unlink()
+    elif copied == "cut":
+        box.root_copy.write_bytes(box.root_copy.read_bytes()[:-30])
+    used = box.load(left)
+    assert (used.config.eventpics.link_id, used.config.eventpics.album_id) == ("", "")
+    assert str(box.root_file) in [error.path for error in used.errors]
+
+
+def test_f12_the_same_event_named_anew_is_not_the_older_one(box: Box) -> None:
+    box.start(box.text)
+    for said, event in (("boot-a:7", "abcd1234"), ("", "")):
+        root_settings_file.update(box.root_file, {"eventpics": {"link_id": "abcd1234", "album_id": "a1"}}, said)
+        box.start(box.root_file.read_text())
+        if not event:
+            root_settings_file.update(box.root_file, {"eventpics": {"album_id": "other"}}, "boot-a:9")
+        assert box.load(None).config.eventpics.link_id == event
 
 
 def test_f12_a_spool_of_lost_root_settings_is_found(box: Box) -> None:

@@ -48,9 +48,11 @@ def box_in(folder: Path) -> Box:
 
 
 @pytest.fixture(autouse=True)
-def _same_revision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of two histories are compared byte by byte: what is random in them is the same."""
-    monkeypatch.setattr("piboothup.setup.root_settings_file.secrets.token_hex", lambda _: "1234")
+def _same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of two histories are compared byte by byte: all is said at the same moment."""
+    for module in (boot_import, code_import):
+        monkeypatch.setattr(module, "moment", lambda _: "boot-a:100000")
+        monkeypatch.setattr(module, "boot_start", lambda _: "boot-a:0")
 
 
 class Root(Radio):

@@ -70,7 +70,8 @@ def test_f12_a_choice_ends_when_the_config_speaks_of_it(
 ) -> None:
     choices.write(tmp_path, CONFIG, ALL)
     config = dataclasses.replace(CONFIG, **changed)
-    held = dataclasses.replace(ALL, **dict.fromkeys(ended))
+    none: Any = dict.fromkeys(ended)
+    held = dataclasses.replace(ALL, **none)
     assert choices.read(tmp_path, config) == held
     choices.settle(tmp_path, config, CONFIG)
     assert choices.read(tmp_path, config) == held

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from piboothup.booth.storage import Follow
-from piboothup.clock import Clock
+from piboothup.clock import Clock, moment
 from piboothup.config import Config
 from piboothup.problems import Problem, problem
 from piboothup.records import dataclass, replace
@@ -56,7 +56,7 @@ class SettingsStore:
         self.config_problem = config_problem
         self._follow = follow
         self._directory = directory
-        self._boot_id = clock.boot_id()
+        self._clock, self._boot_id = clock, clock.boot_id()
         self._on_change = on_change
         self._lock = threading.Lock()
         self._stamp: tuple[int, ...] | None = ()
@@ -86,7 +86,7 @@ class SettingsStore:
         """Make these fields of `Choices` durable, then active; or nothing changes. Raises OSError, ConfigError."""
         with self._lock:
             self._reload_if_changed()
-            choices.write(self._directory, self._config, replace(self._chosen, **chosen))
+            choices.write(self._directory, self._config, self._chosen.adding(moment(self._clock), **chosen))
             self._reload_if_changed()
 
     def _reload_if_changed(self) -> None:
