@@ -66,6 +66,10 @@ STICK = Path("/dev/disk/by-label/PIBOOTHUP")
 """The stick whose file is taken, while it is plugged in."""
 
 
+KEEPS_NOTHING = "keeps_nothing"
+"""Detail of a refusal: the system lies in memory, as with an overlay file system over it."""
+
+
 class StickResult(StrEnum):
     """Results of taking a stick's file."""
 
@@ -88,7 +92,7 @@ class Answer(Report):
     asked_ns: int = -1
     outcome: Outcome = Outcome.TAKEN
     detail: str = ""
-    """What the verb says besides: a `WifiResult`, a `StickResult`, or nothing."""
+    """What the verb says besides: a `WifiResult`, a `StickResult`, `KEEPS_NOTHING`, or nothing."""
 
 
 def put(runtime: Path, verb: str, request: Request) -> None:

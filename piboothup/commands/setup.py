@@ -18,7 +18,7 @@ from piboothup.commands.common import OK, CommandFails
 from piboothup.root_requests import STICK, WifiResult
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.setup import request_reader
-from piboothup.setup.errors import Refused
+from piboothup.setup.errors import KeepsNothing, Refused
 from piboothup.setup.request_reader import VERBS, Verb
 from piboothup.status import UploaderState
 
@@ -76,8 +76,14 @@ def take_stick(_given: argparse.Namespace) -> int:
         point.mkdir(exist_ok=True)
         hurried = radio.Radio(_STICK_RADIO_S)
         with code_import.exclusive(box):
-            code_import.take_older(box, hurried)
-            result = file.take(box, STICK, point, lambda: _situation(radio.addresses()), hurried.put_in_force)
+            try:
+                code_import.take_older(box, hurried)
+                result: str = file.take(
+                    box, STICK, point, lambda: _situation(radio.addresses()), hurried.put_in_force
+                )
+            except KeepsNothing as why:
+                log.warning("stick not taken reason=%s", why)
+                result = why.detail
         (verb.RUNTIME / verb.RESULT).write_text(result)
     except OSError as error:
         raise CommandFails(f"The stick's file can't be taken ({error.strerror or error}).") from None

@@ -34,7 +34,7 @@ from piboothup.root_requests import WifiResult
 from piboothup.setup import boot_import, root_settings_file, wifi_profiles
 from piboothup.setup.boot_import import PENDING, Box, spoke_later, write_key
 from piboothup.setup.boot_text import names_in
-from piboothup.setup.errors import Refused
+from piboothup.setup.errors import KeepsNothing, Refused
 from piboothup.setup.radio import Radio, keep_country
 from piboothup.spool import durable
 from piboothup.text import read_bytes
@@ -71,8 +71,6 @@ def exclusive(box: Box) -> Iterator[None]:
 def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | None:
     """Take the code; return how its network was joined, None for a code without one. Raises Refused, OSError."""
     code = _checked(values)
-    if box.forgets:
-        raise Refused("the system keeps nothing at power-off: an overlay file system lies over it")
     with exclusive(box):
         take_older(box, radio)
         code = replace(code, country=code.country or _owed_country(box))
@@ -91,8 +89,11 @@ def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | N
 def take_older(box: Box, radio: Radio) -> None:
     """Take what is older than a code or stick: a code that was cut, and the card's file before the start's import.
 
-    Raises OSError for the first; a card that can't be read keeps no code out.
+    Raises OSError for the first; a card that can't be read keeps no code out. Raises KeepsNothing where neither code
+    nor stick would outlast a power-off: the card's file does, as it is read at each start.
     """
+    if box.forgets:
+        raise KeepsNothing
     finish(box, radio.put_in_force)
     try:
         if names_in(box.boot):

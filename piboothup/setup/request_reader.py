@@ -164,7 +164,7 @@ class RequestReader:
             detail = self._verbs[name](request.values)
         except Refused as why:
             log.warning("request refused name=%s reason=%s", name, why)
-            outcome = Outcome.REFUSED
+            outcome, detail = Outcome.REFUSED, why.detail
         except (OSError, subprocess.SubprocessError) as error:
             said = (getattr(error, "stderr", None) or b"").decode("utf-8", "replace")
             log.error("request failed name=%s reason=%s", name, one_line(f"{error} {said}"))

@@ -196,6 +196,7 @@ def menu_examples(box: View) -> dict[str, View]:
         "code-taken-along-world": seen(pages.result_page("code_taken_along_world", 12)),
         "code-joined": seen(pages.result_page("wifi_joined", title="Barn")),
         "code-joined-world": seen(pages.result_page("wifi_joined_world", title="Barn")),
+        "code-keeps-nothing": seen(pages.error_page("keeps_nothing")),
         "code-password": seen(replace(pages.error_page("wifi_password"), title="Barn")),
         "code-unseen": seen(replace(pages.error_page("wifi_unseen"), title="Barn")),
         "code-unseen-24": seen(replace(pages.error_page("wifi_unseen_24"), title="Barn")),

@@ -441,7 +441,7 @@ def programs(card: Card, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(setup, "BOOT", card.box.boot)
     monkeypatch.setattr(setup, "ETC", card.box.etc)
     monkeypatch.setattr(setup, "SYSTEM_DIRECTORY", card.root)
-    made = partial(Box, etc=card.box.etc, profiles=card.box.profiles, trials=card.root / "trials")
+    made = partial(KeptBox, etc=card.box.etc, profiles=card.box.profiles, trials=card.root / "trials")
     monkeypatch.setattr(boot_import, "Box", lambda box_id, boot, key_owner: made(box_id, boot))
     monkeypatch.setattr(pwd, "getpwnam", lambda _: SimpleNamespace(pw_uid=os.geteuid(), pw_gid=os.getegid()))
     monkeypatch.setattr(os, "geteuid", lambda: 0)

@@ -26,7 +26,7 @@ from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.threads import set_background
 from piboothup.config import codes
 from piboothup.config.codes import BoothCode
-from piboothup.root_requests import Outcome, StickResult, WifiResult
+from piboothup.root_requests import KEEPS_NOTHING, Answer, Outcome, StickResult, WifiResult
 from piboothup.runtime import send_hint
 from piboothup.spool import handover, wipe_journal
 from piboothup.spool.admin import assign, wipe
@@ -214,14 +214,14 @@ class ActionRunner:
         code = self._with_event(action.code if isinstance(action.code, BoothCode) else BoothCode(wifi=action.code))
         is_new_event = bool(code.link_id) and self._meant_album(code) is None
         settings, network = _parted(code)
-        if settings is not None and not self._take_settings(settings):
-            return pages.error_page("code_not_taken")
+        if settings is not None and (answer := self._take_settings(settings)).outcome is not Outcome.DONE:
+            return _not_taken(answer)
         turns = iter(range(int(RESULT_TIMEOUT_S / _POLL_S)))
         result, ssid = "", network.wifi.ssid if network is not None and network.wifi is not None else ""
         if network is not None:
             answer = self._root.ask("settings", {"code": codes.make(network).reveal()}, turns)
             if answer.outcome is not Outcome.DONE:
-                return pages.error_page("code_not_taken")
+                return _not_taken(answer)
             result = answer.detail
         self._hint_uploader(hint := "choices" if self._is_paused else "retry")
         turns = itertools.islice(turns, int(_UPLOADER_TIMEOUT_S / _POLL_S))
@@ -236,23 +236,24 @@ class ActionRunner:
             return pages.result_page(f"wifi_joined{rules}", title=ssid)
         return pages.result_page(f"code_taken{'_along' if assigned else ''}{rules}", assigned)
 
-    def _take_settings(self, settings: BoothCode) -> bool:
-        """Have root's helper take these settings, and put them in force; False if it did not."""
-        if self._root.ask("settings", {"code": codes.make(settings).reveal()}).outcome is not Outcome.DONE:
-            return False
+    def _take_settings(self, settings: BoothCode) -> Answer:
+        """Have root's helper take these settings, and put them in force if it did."""
+        answer = self._root.ask("settings", {"code": codes.make(settings).reveal()})
+        if answer.outcome is not Outcome.DONE:
+            return answer
         self._settings_store.refresh()
         chosen = {"link_id": settings.link_id, "album_id": settings.album_id} if settings.link_id else {}
         chosen |= {"language": settings.language} if settings.language else {}
         if chosen:  # a choice may stand over the code
             self._settings_store.choose(**chosen)
-        return True
+        return answer
 
     def _take_stick(self) -> Page:
         """Have root's helper take the stick's file; ask about photos from before if it names another event."""
         before = self._settings_store.active.context.link_id
         answer = self._root.ask("stick", {})
         if answer.outcome is not Outcome.DONE:
-            return pages.error_page("code_not_taken")
+            return _not_taken(answer)
         self._settings_store.refresh()
         self._hint_uploader("choices" if self._is_paused else "retry")
         if answer.detail != StickResult.TAKEN:
@@ -325,6 +326,11 @@ class ActionRunner:
     def _hint_uploader(self, word: str) -> None:
         with contextlib.suppress(PermissionError):  # another user's uploader: it looks without a hint too
             send_hint(self._runtime, "uploader", word)
+
+
+def _not_taken(answer: Answer) -> Page:
+    """Error page of what root's helper did not take, or not wholly."""
+    return pages.error_page("keeps_nothing" if answer.detail == KEEPS_NOTHING else "code_not_taken")
 
 
 def _changes_config(code: BoothCode) -> bool:

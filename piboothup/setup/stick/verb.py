@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from piboothup.root_requests import StickResult
+from piboothup.root_requests import KEEPS_NOTHING, StickResult
 from piboothup.setup import power
-from piboothup.setup.errors import Refused
+from piboothup.setup.errors import KeepsNothing, Refused
 from piboothup.text import read_bytes
 
 UNIT = "piboothup-stick.service"
@@ -27,6 +27,8 @@ def take_stick(values: Mapping[str, object]) -> str:
         raise Refused("stick takes no values")
     power.systemctl("start", UNIT, timeout_s=TIMEOUT_S)
     try:
-        return StickResult(read_bytes(RUNTIME / RESULT).decode())
+        if (result := read_bytes(RUNTIME / RESULT).decode()) == KEEPS_NOTHING:
+            raise KeepsNothing
+        return StickResult(result)
     except ValueError:
         raise Refused("the unit gave no result") from None

@@ -556,6 +556,20 @@ def test_u08_a_code_that_root_refuses_changes_nothing(box: Box, root: Root, monk
     assert box._service._settings_store.active.context.link_id == "abcd1234"
 
 
+@pytest.mark.parametrize(("code", "kind", "item"), [(WHOLE, "CODE_BOOTH", "use_code"), (BARN, "CODE_WIFI", "Barn")])
+def test_u08_a_system_that_keeps_nothing_says_so(
+    box: Box, root: Root, monkeypatch: pytest.MonkeyPatch, code: str, kind: str, item: str
+) -> None:
+    """Pulling the plug, which is else the remedy, would not help."""
+    monkeypatch.setattr(KeptBox, "forgets", True)
+    await_code(box)
+    hold(box, code)
+    asked(box, PageKind[kind])
+    box.choose(item)
+    assert (told(box).text_key, told(box).is_good) == ("keeps_nothing", False)
+    assert list(root.box.etc.iterdir()) == [] and root.joined == []
+
+
 def test_a_library_that_can_t_be_loaded_is_told(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise ImportError("zxingcpp")

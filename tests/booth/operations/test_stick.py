@@ -24,7 +24,7 @@ from piboothup.config import Config, EventPicsConfig, Secret
 from piboothup.problems import problem
 from piboothup.root_requests import StickResult
 from piboothup.setup import boot_import
-from piboothup.setup.errors import Refused
+from piboothup.setup.errors import KeepsNothing, Refused
 from piboothup.spool import contexts
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import CONTEXTS, NEW
@@ -124,6 +124,16 @@ def test_u03_each_result_of_a_stick_is_told(box: Box, root: StickRoot, link: Pat
     held(box)
     page = asked(box, PageKind.RESULT)
     assert (page.text_key, page.is_good) == (f"stick_{result}", False)
+
+
+def test_u03_a_system_that_keeps_nothing_says_so(box: Box, root: StickRoot, link: Path) -> None:
+    """Pulling the plug, which is else the remedy, would not help."""
+    root.answered = KeepsNothing()
+    link.touch()
+    box.start_ready()
+    held(box)
+    page = asked(box, PageKind.RESULT)
+    assert (page.text_key, page.is_good) == ("keeps_nothing", False)
 
 
 @pytest.mark.parametrize("failure", [Refused("odd"), OSError(5, "Input/output error"), None])

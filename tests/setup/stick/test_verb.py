@@ -14,11 +14,12 @@ from piboothup.commands import setup
 from piboothup.root_requests import Answer, Outcome, Request, StickResult
 from piboothup.setup import power, request_reader
 from piboothup.setup.boot_answer import ANSWER
-from piboothup.setup.errors import Refused
+from piboothup.setup.errors import KeepsNothing, Refused
 from piboothup.setup.stick import verb
 from tests.setup.stick.test_file import holding
 from tests.setup.test_boot_import import KEY, PASSWORD, Card, card, programs
 from tests.setup.test_request_reader import Helper, helper
+from tests.support.kept_box import KeptBox
 from tests.support.stick import Stick, disk, mounts, stick
 from tests.support.users import BOOTH, user
 
@@ -102,6 +103,37 @@ def test_u03_the_command_takes_the_stick_and_leaves_the_result(
     assert programs.read_text().splitlines()[:2] == ["iw reg set AT", "nmcli connection reload"]
     told = "".join(capfd.readouterr()) + (stick.read(ANSWER) or b"").decode()
     assert KEY not in told and PASSWORD not in told
+
+
+def test_u03_a_stick_is_not_taken_into_memory(
+    stick: Stick, card: Card, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the next power-on the event that was in force before would be so again, and nobody would know."""
+    monkeypatch.setattr(verb, "RUNTIME", stick.box)
+    monkeypatch.setattr(setup, "STICK", stick.link)
+    monkeypatch.setattr(KeptBox, "forgets", True)
+    stick.make("ext4").fill(holding())
+    stick.call(lambda stick: None if main(["setup", "stick"]) == 0 else pytest.fail("it failed"))
+    assert not card.settings.exists() and not card.box.key_file.exists() and not programs.exists()
+    with pytest.raises(KeepsNothing):
+        _result_of(stick, monkeypatch)
+
+
+def _result_of(stick: Stick, monkeypatch: pytest.MonkeyPatch) -> object:
+    """What the verb makes of the result that the unit left."""
+    monkeypatch.setattr(power, "systemctl", lambda *words, timeout_s: None)
+    return verb.take_stick({})
+
+
+def test_u03_the_answer_says_why_a_stick_is_refused(systemctl: Systemctl, helper: Helper) -> None:
+    systemctl.does(f"printf {root_requests.KEEPS_NOTHING} >{systemctl.result}")
+    asked_ns = helper.clock.boottime_ns()
+    with user(BOOTH):
+        root_requests.put(Path(), "stick", Request(asked_ns, {}))
+    request_reader.serve(Path(), BOOTH, helper.clock)
+    with user(BOOTH):
+        answer = root_requests.answer(Path(), "stick", asked_ns)
+    assert answer == Answer(asked_ns, Outcome.REFUSED, root_requests.KEEPS_NOTHING)
 
 
 def test_u03_only_root_may_take_a_stick(card: Card, programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

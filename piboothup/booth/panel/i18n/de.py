@@ -189,6 +189,7 @@ TEXTS = Texts(
             "code_taken_world": "Fertig. Das WLAN folgt den Regeln für alle Länder.",
             "code_taken_along_world": "Fertig, mit {n} Fotos von vorher. WLAN nach den Regeln für alle Länder.",
             "code_not_taken": "Nicht oder nur zum Teil getan. Stecker ziehen, noch einmal.",
+            "keeps_nothing": "Dieses System behält nichts. Leg piboothup.toml auf die Karte.",
             "stick_taken": "Fertig: eingerichtet, wie der Stick es sagt. Zieh ihn ab.",
             "stick_mistakes": "Fehler in seiner Datei: die Antwort steht auf dem Stick.",
             "stick_mistakes_on_card": "Fehler in seiner Datei: die Antwort steht auf der Karte.",

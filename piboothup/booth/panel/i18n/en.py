@@ -204,6 +204,7 @@ TEXTS = Texts(
             "code_taken_world": "Done. The Wi-Fi keeps to the rules for all countries.",
             "code_taken_along_world": "Done, with {n} photos from before. Wi-Fi by the rules for all countries.",
             "code_not_taken": "Not done, or only in part. Pull the plug, try again.",
+            "keeps_nothing": "This system keeps nothing. Put piboothup.toml on the card.",
             "stick_taken": "Done: it is set up as the stick says. Pull it out.",
             "stick_mistakes": "Mistakes in its file: see the answer on the stick.",
             "stick_mistakes_on_card": "Mistakes in its file: see the answer on the card.",
