@@ -29,7 +29,7 @@ DRAWING = {"numpy": "numpy", "PIL.Image": "pil"}
 NEEDED = {
     **dict.fromkeys(("services.run", "status.run", "doctor.run", "support_bundle.run", "setup.open_spool"), _CONFIG),
     **dict.fromkeys(("setup.import_file", "setup.show_networks"), _CONFIG),
-    **{f"spool_queue.{name}_photos": _CONFIG for name in ("show", "export", "assign", "wipe")},
+    **{f"spool_queue.{name}_photos": _CONFIG for name in ("show", "report", "export", "assign", "wipe")},
     "spool_queue.retry_parked": _CONFIG,
     "services.booth": _CONFIG,
     "services.uploader": {**_CONFIG, "requests": "requests"},

@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import json
 import logging
 import sys
 import syslog
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 from piboothup import config, status
 from piboothup.clock import SystemClock
@@ -22,7 +24,7 @@ from piboothup.problems import problem
 from piboothup.runtime import RuntimeUnusable, command_directory, send_hint
 from piboothup.setup import wifi_profiles
 from piboothup.spool import durable, handover, wipe_journal
-from piboothup.spool.admin import assign, export, inventory, wipe
+from piboothup.spool.admin import assign, counts, export, inventory, report, wipe
 from piboothup.spool.admin.inventory import Attribution
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.listing import HELD, KEPT, NEW, PARKED, QUARANTINE, WITHDRAWN
@@ -35,13 +37,48 @@ _WORDS = {NEW: "waits", HELD: "held", PARKED: "parked", KEPT: "kept", WITHDRAWN:
 
 def show_photos(given: argparse.Namespace) -> int:
     """Print every photo that the album does not have."""
-    spool = _opened(load_effective(given).config)
+    settings = load_effective(given).config
+    spool = _opened(settings)
     attribution = Attribution(spool.directory)
+    if given.json:
+        print(json.dumps(_listing(spool, attribution, config.zone(settings.timezone)), indent=2))
+        return OK
     for place, word in _WORDS.items():
         for name in sorted(spool.names(place), key=lambda name: name.order):
             unix_ms = spool.taken_at_ms(name)
             when = "time unknown" if unix_ms is None else f"{datetime.fromtimestamp(unix_ms // 1000, UTC):%F %T}"
             print(f"{word:9}  {when:19}  {name.file_name}  {attribution.title(attribution.event_of(name))}")
+    return OK
+
+
+def _listing(spool: Spool, attribution: Attribution, zone: tzinfo) -> dict[str, Any]:
+    """Data of `queue list --json`; other programs rely on its shape."""
+    names = counts.list_names(spool)
+    photos = []
+    for place, word in _WORDS.items():
+        for name in sorted(names[place], key=lambda name: name.order):
+            unix_ms = spool.taken_at_ms(name)
+            when = None if unix_ms is None else datetime.fromtimestamp(unix_ms // 1000, zone).isoformat()
+            event = attribution.event_of(name)
+            photos.append({"state": word, "file_name": name.file_name, "taken_at": when, "event": event})
+    events = [
+        {"event": event, "title": attribution.title(event), **counts.shown(found.total), "days": found.to_json()}
+        for event, found in sorted(counts.count(spool, names, zone, attribution.event_of).items())
+    ]
+    return {"photos": photos, "events": events}
+
+
+def report_photos(given: argparse.Namespace) -> int:
+    """Print the report on an event's photos for the customer."""
+    settings = load_effective(given).config
+    spool, zone = _opened(settings), config.zone(settings.timezone)
+    attribution = Attribution(spool.directory)
+    found = counts.count(spool, counts.list_names(spool), zone, attribution.event_of).get(given.event)
+    if found is None:
+        known = "`piboothup queue list --json` names the events"
+        raise CommandFails(f"This card has no photos of '{one_line(given.event)}', nor a count of them: {known}.")
+    for line in report.lines(found, spool.box, zone, settings.language):
+        print(line)
     return OK
 
 

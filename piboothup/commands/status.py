@@ -10,23 +10,25 @@ import contextlib
 import json
 import os
 import shutil
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from piboothup import __version__, power, status
 from piboothup.clock import Clock
 from piboothup.commands.common import OK, config_problem, load_effective, open_spool
-from piboothup.config import Config
+from piboothup.config import Config, zone
 from piboothup.problems import Problem, codes, problem
 from piboothup.runtime import command_directory
 from piboothup.spool import choices
+from piboothup.spool.admin import counts
+from piboothup.spool.admin.inventory import Attribution
 from piboothup.spool.capture_time.anchors import Source
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.file_system import Storage
 from piboothup.spool.disk.free_space import storage
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
 from piboothup.status import BoothReport, UploaderReport
 
@@ -101,8 +103,7 @@ def _seen_from_here(config: Config, spool: Spool, runtime: Path, kind: Storage |
 
 
 def _photos(config: Config, spool: Spool, clock: Clock, kind: Storage | None) -> dict[str, Any]:
-    names = {place: tuple(spool.names(place)) for place in (NEW, SENT, PARKED, QUARANTINE)}
-    counts = {place: Counter(name.context for name in found) for place, found in names.items()}
+    names = counts.list_names(spool)
     free_bytes = None
     with contextlib.suppress(OSError):
         free_bytes = shutil.disk_usage(spool.directory).free
@@ -111,32 +112,41 @@ def _photos(config: Config, spool: Spool, clock: Clock, kind: Storage | None) ->
     age_s = None if taken_ms is None else round(max(0, clock.wall_ns() // 1_000_000 - taken_ms) / 1000, 1)
     return {
         "spool": {
-            "new": counts[NEW].total(),
-            "sent": counts[SENT].total(),
-            "parked": counts[PARKED].total(),
-            "quarantined": counts[QUARANTINE].total(),
+            "new": len(names[NEW]),
+            "sent": len(names[SENT]),
+            "parked": len(names[PARKED]),
+            "quarantined": len(names[QUARANTINE]),
             "free_bytes": free_bytes,
             "oldest_new_s": age_s,
             "storage": kind,
             "allow_memory": config.spool.allow_memory,
         },
-        "events": _events(spool, counts),
+        "events": _events(config, spool, names),
     }
 
 
-def _events(spool: Spool, counts: dict[str, Counter[str]]) -> list[dict[str, Any]]:
-    titles = {event.link_id: event.title for event in spool.events()}
-    events: dict[str, dict[str, Any]] = {}
-    for context_id in sorted(set(counts[NEW]) | set(counts[SENT]) | set(counts[PARKED])):
-        context = spool.context(context_id)
-        link_id = context.link_id if context is not None else ""
-        none_yet = dict.fromkeys(("taken", "in_album", "waiting", "parked"), 0)
-        event = events.setdefault(link_id, {"link_id": link_id, "title": titles.get(link_id, ""), **none_yet})
-        event["waiting"] += counts[NEW][context_id]
-        event["in_album"] += counts[SENT][context_id] + len(spool.retired(context_id))
-        event["parked"] += counts[PARKED][context_id]
-        event["taken"] = event["waiting"] + event["in_album"] + event["parked"]
-    return list(events.values())
+def _events(config: Config, spool: Spool, names: Mapping[str, Sequence[PhotoName]]) -> list[dict[str, Any]]:
+    attribution, titles = Attribution(spool.directory), {event.link_id: event.title for event in spool.events()}
+
+    def link_of(photo: Identity) -> str:
+        context = attribution.context_of(photo)
+        return context.link_id if context is not None else ""
+
+    events = counts.count(spool, names, zone(config.timezone), link_of)
+    return [
+        {
+            "link_id": link_id,
+            "title": titles.get(link_id, ""),
+            "taken": counts.taken(found.total),
+            "in_album": found.total["sent"],
+            "waiting": found.total["waiting"],
+            "parked": found.total["parked"],
+            "withdrawn": found.total["withdrawn"],
+            "days": found.to_json(),
+        }
+        for link_id, found in sorted(events.items())
+        if counts.taken(found.total) or found.total["withdrawn"]
+    ]
 
 
 def _clock(spool: Spool, clock: Clock, boot: int | None) -> dict[str, Any]:
@@ -162,7 +172,7 @@ def format_report(report: dict[str, Any]) -> str:
         f"uploader  {' · '.join(_uploading(report['uploader']))}",
         f"photos    {spool['new']} waiting · {spool['sent']} in the album · {spool['parked']} parked"
         f" · {spool['quarantined']} quarantined · {free} free{_storage_words(spool)}",
-        *(f"event     {_event_line(event)}" for event in report["events"]),
+        *(line for event in report["events"] for line in (f"event     {_event_line(event)}", *_day_lines(event))),
         f"wifi      {' · '.join(_wifi_words(report['uploader']['wifi']))}",
         f"clock     {known}",
     ]
@@ -192,10 +202,18 @@ def _uploading(uploader: dict[str, Any]) -> Iterator[str]:
 
 def _event_line(event: dict[str, Any]) -> str:
     title = event["title"] or event["link_id"] or "no event yet"
+    back = f", {event['withdrawn']} taken back" if event["withdrawn"] else ""
     if event["taken"] and event["taken"] == event["in_album"]:
-        return f"{title}: All {event['taken']} in the album"
+        return f"{title}: All {event['taken']} in the album{back}"
     line = f"{title}: {event['taken']} taken, {event['in_album']} in the album, {event['waiting']} waiting"
-    return f"{line}, {event['parked']} refused" if event["parked"] else line
+    return f"{line}, {event['parked']} refused{back}" if event["parked"] else f"{line}{back}"
+
+
+def _day_lines(event: dict[str, Any]) -> Iterator[str]:
+    """A line for each of several days."""
+    for day in event["days"] if len(event["days"]) > 1 else ():
+        back = f", {day['withdrawn']} taken back" if day["withdrawn"] else ""
+        yield f"          {day['day'] or 'day unknown'}: {day['taken']} taken, {day['sent']} in the album{back}"
 
 
 def _wifi_words(wifi: dict[str, Any]) -> Iterator[str]:

@@ -94,9 +94,7 @@ def retire(spool: Spool, names: Sequence[PhotoName]) -> int:
     for boot in sorted({name.boot for name in names}):
         of_boot = [name for name in names if name.boot == boot]
         try:
-            reached_ms = max(name.boottime_ms for name in of_boot)
-            photos = [(name.context, name.seq) for name in of_boot]
-            boots.add_retired(spool.directory / BOOTS, boot, photos, reached_ms)
+            boots.add_retired(spool.directory / BOOTS, boot, of_boot)
         except OSError as error:  # a full card: the count may be short then, the photos are in the album
             log.warning("not counted photos=%d reason=%s", len(of_boot), error.strerror)
         for name in of_boot:

@@ -124,9 +124,20 @@ def test_f15_json_is_ascii_in_any_locale(desk: Desk) -> None:
     assert (report["name"], report["events"][0]["title"]) == (NAME, TITLE)
 
 
+def test_e5_numbers_are_told_in_any_locale(desk: Desk) -> None:
+    status, told = desk.run("queue", "list", "--json")
+    assert status == 0
+    assert json.loads(told.decode("ascii"))["events"][0]["title"] == TITLE
+    desk.file.write_text(f'language = "de"\n{desk.file.read_text(encoding="utf-8")}', encoding="utf-8")
+    status, told = desk.run("queue", "report", "abcd1234")
+    assert status == 0
+    assert b"0 von 2 Fotos sind im Album" in told
+
+
 COMMANDS = [
     (["status"], 0),
     (["queue", "list"], 0),
+    (["queue", "report", "Ärger Ł"], 1),
     (["queue", "retry"], 0),
     (["queue", "wipe"], 2),
     (["queue", "wipe", "--event", "Ärger Ł", "--unsent"], 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import pty
 import shutil
@@ -19,10 +20,11 @@ from piboothup.spool import durable, handover, wipe_journal
 from piboothup.spool.admin import wipe_steps
 from piboothup.spool.admin.inventory import take_inventory
 from piboothup.spool.admin.wipe import FLASH, plan, survey, wipe
+from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.event_titles import AlbumEvent
-from piboothup.spool.listing import HELD, KEPT, NEW, WITHDRAWN
+from piboothup.spool.listing import HELD, KEPT, NEW, SENT, WITHDRAWN
 from piboothup.spool.store import Spool
 from tests.support.commands import command, environment, run_forked
 from tests.support.deadline import PATIENCE_S
@@ -320,6 +322,71 @@ def test_f12_a_queue_command_makes_a_missing_folder_again(
     assert told in done.stdout
     if words[0] == "assign":
         assert spool.context_of(gala) == Context(GALA.id, "abcd1234", "")
+
+
+# -- numbers and the report ----------------------------------------------------------------------------------------
+
+
+def test_e5_list_for_programs_has_numbers_per_event_and_day(desk: Path, spool: Spool) -> None:
+    now_ms = spool.clock.boottime_ns() // 1_000_000
+    spool.add_anchor(Anchor(Source.NTP, now_ms, 1_764_349_440_000, 5))  # 28 November 2025, 18:04 in Berlin
+    held = take(spool, jpeg(30), PARTY, HELD)
+    handover.move_held(spool, held, WITHDRAWN)
+    spool.write_events([AlbumEvent("Käthe & Ben", "abcd1234")])
+    result = queue(desk, "list", "--json")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.isascii()
+    found = json.loads(result.stdout)
+    assert [(photo["state"], photo["event"]) for photo in found["photos"]] == [
+        ("waits", "abcd1234"),
+        ("waits", "wxyz9876"),
+        ("withdrawn", "abcd1234"),
+    ]
+    assert all(photo["taken_at"].startswith("2025-11-28T18:0") for photo in found["photos"])
+    assert all(photo["taken_at"].endswith("+01:00") for photo in found["photos"])
+    assert found["photos"][2]["file_name"] == held.file_name
+    party, gala = found["events"]
+    assert party == {
+        **{"event": "abcd1234", "title": "Käthe & Ben", "taken": 3, "sent": 2, "withdrawn": 1},
+        "days": [{"day": "2025-11-28", "taken": 3, "sent": 2, "withdrawn": 1}],
+    }
+    assert (gala["event"], gala["taken"]) == ("wxyz9876", 1)
+
+
+def test_e5_report_has_numbers_and_nothing_of_persons(desk: Path, spool: Spool) -> None:
+    told = queue(desk, "report", "abcd1234")
+    assert told.returncode == 0, told.stderr
+    assert "2 of 3 photos are in the album. These are not:\n  1 on the box, still to be sent\n" in told.stdout
+    private = [
+        "abcd1234",
+        "a1",
+        "Summer",
+        "Party",
+        "Desk",
+        PARTY.id,
+        *(name.file_name for name in names_in_new(spool)),
+    ]
+    assert [word for word in private if word in told.stdout] == []
+    for name in names_in_new(spool):
+        handover.mark_sent(spool, name)
+    handover.retire(spool, list(spool.names(SENT)))
+    assert "All 3 photos are in the album." in queue(desk, "report", "abcd1234").stdout, "deleted ones count"
+    desk.write_text(f'language = "de"\n{desk.read_text()}')
+    assert "Alle 3 Fotos sind im Album." in queue(desk, "report", "abcd1234").stdout
+
+
+@pytest.mark.parametrize("event", ["nothing", "", "Summer Party", "../x\x1b[31m"])
+def test_e5_report_of_an_unknown_event_says_where_names_are(desk: Path, spool: Spool, event: str) -> None:
+    result = queue(desk, "report", event)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "queue list --json` names the events" in result.stderr
+    assert "\x1b" not in result.stderr
+
+
+def test_e5_after_a_wipe_there_is_no_report(desk: Path, spool: Spool) -> None:
+    assert queue(desk, "wipe", "--event", "wxyz9876", "--unsent", typed="1\n").returncode == 0
+    assert queue(desk, "report", "wxyz9876").returncode == 1
+    assert [event["event"] for event in json.loads(queue(desk, "list", "--json").stdout)["events"]] == ["abcd1234"]
 
 
 # -- export --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from piboothup.spool import handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
-from piboothup.spool.listing import FOLDERS, NEW, SENT
+from piboothup.spool.listing import FOLDERS, HELD, NEW, SENT, WITHDRAWN
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.mounts import MountNamespace, mounts
@@ -94,7 +94,11 @@ def test_status_json_of_both_services_is_this_text(bench: Bench) -> None:
                 **{"storage": "disk", "allow_memory": True},
             },
             "events": [
-                {"link_id": "abcd1234", "title": "Anna & Ben", "taken": 1, "in_album": 0, "waiting": 1, "parked": 0}
+                {
+                    **{"link_id": "abcd1234", "title": "Anna & Ben"},
+                    **{"taken": 1, "in_album": 0, "waiting": 1, "parked": 0, "withdrawn": 0},
+                    "days": [{"day": None, "taken": 1, "sent": 0, "withdrawn": 0}],
+                }
             ],
             "uploader": {
                 **{"state": "uploading", "reason": "Why.", "rate_bps": 8000, "eta_s": 90, "last_success_s": 1.5},
@@ -210,6 +214,9 @@ def test_status_counts_photos_by_event_whichever_album(bench: Bench) -> None:
     take(bench.spool, jpeg(6), GALA)
     take(bench.spool, jpeg(7), NOWHERE)
     found = {event.pop("link_id"): event for event in bench.report()["events"]}
+    for event in found.values():
+        assert [day["taken"] for day in event.pop("days")] == [event["taken"]]
+        assert event.pop("withdrawn") == 0
     assert found == {
         "abcd1234": {"title": "Anna & Ben", "taken": 5, "in_album": 2, "waiting": 2, "parked": 1},
         "wxyz9876": {"title": "", "taken": 1, "in_album": 0, "waiting": 1, "parked": 0},
@@ -258,6 +265,36 @@ def test_status_sent_photos_deleted_for_room_still_counted(bench: Bench) -> None
     (event,) = bench.report()["events"]
     assert (event["taken"], event["in_album"], event["waiting"]) == (3, 2, 1)
     assert sum(1 for _ in bench.spool.names(SENT)) == 1
+
+
+def test_e5_status_counts_days_and_photos_taken_back(bench: Bench) -> None:
+    bench.config = Config(spool=SpoolConfig(allow_memory=True), timezone="Europe/Berlin")
+    take(bench.spool, jpeg(9), GALA)
+    bench.clock.power_on("boot-b")
+    bench.spool = open_spool(bench.spool.directory, bench.clock)
+    midnight_ms = 1_764_370_800_000  # 29 November 2025 in Berlin
+    now_ms = bench.clock.boottime_ns() // 1_000_000
+    bench.spool.add_anchor(Anchor(Source.NTP, now_ms, midnight_ms - 60_000, 5))
+    first = [take(bench.spool, jpeg(number)) for number in range(2)]
+    bench.clock.pass_s(120.0)
+    second = [take(bench.spool, jpeg(10 + number), PARTY, HELD) for number in range(3)]
+    handover.mark_sent(bench.spool, first[0])
+    handover.move_held(bench.spool, second[0], WITHDRAWN)
+    found = {event["link_id"]: event for event in bench.report()["events"]}
+    assert {key: found["abcd1234"][key] for key in ("taken", "in_album", "waiting", "parked", "withdrawn")} == {
+        **{"taken": 4, "in_album": 1, "waiting": 3, "parked": 0, "withdrawn": 1}
+    }
+    assert found["abcd1234"]["days"] == [
+        {"day": "2025-11-28", "taken": 2, "sent": 1, "withdrawn": 0},
+        {"day": "2025-11-29", "taken": 2, "sent": 0, "withdrawn": 1},
+    ]
+    assert found["wxyz9876"]["days"] == [{"day": None, "taken": 1, "sent": 0, "withdrawn": 0}]
+    text = bench.text()
+    line = text.index("event     abcd1234: 4 taken, 1 in the album, 3 waiting, 1 taken back")
+    assert text[line + 1 : line + 3] == [
+        "          2025-11-28: 2 taken, 1 in the album",
+        "          2025-11-29: 2 taken, 0 in the album, 1 taken back",
+    ]
 
 
 def test_status_age_of_oldest_waiting_told_when_time_known(bench: Bench) -> None:

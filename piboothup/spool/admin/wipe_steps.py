@@ -126,9 +126,13 @@ def _anonymous(line: bytes, journal: WipeJournal, number: int) -> bytes:
         for context, seqs in shown["retired"].items():
             for seq in seqs:
                 kept.setdefault("" if journal.covers_retired(number, context, seq) else context, []).append(seq)
+        after = {**shown, "retired": kept}
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return line
-    return line if kept == shown["retired"] else json.dumps({**shown, "retired": kept}).encode() + b"\n"
+    if isinstance(times := shown.get("taken_ms"), dict):
+        gone = {str(seq) for seq in kept.get("", ())}
+        after["taken_ms"] = {seq: taken_ms for seq, taken_ms in times.items() if seq not in gone}
+    return line if after == shown else json.dumps(after).encode() + b"\n"
 
 
 def delete_contexts(spool: Spool, journal: WipeJournal, remaining: Iterable[PhotoName]) -> set[str]:

@@ -11,7 +11,7 @@ import contextlib
 import json
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,21 @@ def retired(directory: Path) -> Iterator[Identity]:
                     yield Identity("", number, seq, 0, context)
 
 
+def retired_times(directory: Path, number: int) -> dict[int, int]:
+    """Boot-time in milliseconds of photos of this boot that were deleted, by their numbers; old records have none.
+
+    Not part of `Boot`, which both services keep in memory.
+    """
+    found: dict[int, int] = {}
+    with contextlib.suppress(OSError):
+        for line in _lines(read_bytes(path_of(directory, number)).decode(errors="replace")):
+            times = line.get("taken_ms")
+            for seq, taken_ms in times.items() if isinstance(times, dict) else ():
+                if seq.isdecimal() and len(seq) <= 6 and _whole(taken_ms) is not None:
+                    found[int(seq)] = taken_ms
+    return found
+
+
 def _lines(text: str) -> Iterable[dict[str, Any]]:
     for line in text.splitlines():
         try:
@@ -159,12 +174,13 @@ def _retired(line: dict[str, Any]) -> set[tuple[str, int]]:
     }
 
 
-def add_retired(directory: Path, number: int, photos: Iterable[tuple[str, int]], boottime_ms: int) -> None:
-    """Record sent photos of a boot that are about to be deleted, and their latest boot-time. Raises OSError."""
+def add_retired(directory: Path, number: int, photos: Sequence[Identity]) -> None:
+    """Record sent photos of a boot that are about to be deleted, and their boot-times. Raises OSError."""
     by_context: dict[str, list[int]] = {}
-    for context, seq in photos:
-        by_context.setdefault(context, []).append(seq)
-    _append(directory, number, {"retired": by_context, "boottime_ms": boottime_ms})
+    for photo in photos:
+        by_context.setdefault(photo.context, []).append(photo.seq)
+    taken_ms = {photo.seq: photo.boottime_ms for photo in photos}
+    _append(directory, number, {"retired": by_context, "boottime_ms": max(taken_ms.values()), "taken_ms": taken_ms})
 
 
 def add_start(directory: Path, number: int, service: str, boottime_ms: int, next_seq: int) -> None:

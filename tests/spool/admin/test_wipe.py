@@ -431,8 +431,8 @@ def test_the_other_lines_of_a_boot_stay_byte_for_byte(card: Card) -> None:
     changed = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
     assert changed == [
         (
-            f'{{"retired": {{"{PARTY.id}": [1]}}, "boottime_ms": 100000}}'.encode(),
-            b'{"retired": {"": [1]}, "boottime_ms": 100000}',
+            f'{{"retired": {{"{PARTY.id}": [1]}}, "boottime_ms": 100000, "taken_ms": {{"1": 100000}}}}'.encode(),
+            b'{"retired": {"": [1]}, "boottime_ms": 100000, "taken_ms": {}}',
         )
     ]
     assert card.spool.retired(GALA.id) == {(1, 7)}

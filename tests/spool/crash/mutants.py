@@ -347,7 +347,7 @@ def a_sent_photo_is_deleted_before_it_is_counted(patch: pytest.MonkeyPatch) -> N
     def retire(spool: Spool, names: Sequence[PhotoName]) -> int:
         for name in names:
             durable.remove(spool.path(name, SENT))
-            boots.add_retired(spool.directory / "boots", name.boot, [(name.context, name.seq)], name.boottime_ms)
+            boots.add_retired(spool.directory / "boots", name.boot, [name])
         return len(names)
 
     patch.setattr(handover, "retire", retire)
