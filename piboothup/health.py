@@ -74,8 +74,9 @@ REPORTED: dict[Check, tuple[str, ...]] = {
     Check.LIGHT: ("light_missing", "buzzer_missing"),
     Check.BUTTON: ("button_missing", "button_stuck"),
     Check.CARD: (
-        *("card_readonly", "card_stuck", "unsaved_card", "not_saved", "spool_unusable", "spool_missing"),
-        *("spool_newer", "spool_memory", "spool_split", "spool_busy", "spool_locked", "storage_unknown"),
+        *("card_readonly", "card_stuck", "unsaved_card", "not_saved", "not_taken_back", "spool_unusable"),
+        *("spool_missing", "spool_newer", "spool_memory", "spool_split", "spool_busy", "spool_locked"),
+        "storage_unknown",
     ),
     Check.SPACE: ("card_full", "card_crowded"),
     Check.QUEUE: ("photos_hidden", "photo_damaged", "photo_unreadable"),

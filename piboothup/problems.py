@@ -65,6 +65,7 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "The card does not answer; the last photo is not saved yet.",
         "Wait a minute; if it stays so, pull the plug and plug it in again.",
     ),
+    "not_taken_back": ("The photo could not be taken back.", "Tell the host; then press again."),
     "not_saved": ("The last photo was not saved.", "Press again."),
     "unsaved_jpeg": (
         "Photos are not saved: they can't be turned into JPEGs.",

@@ -37,7 +37,7 @@ def pattern(booth: Booth, now_ns: int) -> LightPattern:
     is_down = booth.press is not None and not booth.stuck
     if is_down and is_busy:
         return LightPattern.REFUSED
-    if is_down and booth.state in _STATES_WITHOUT_PHOTO:
+    if is_down and (booth.state in _STATES_WITHOUT_PHOTO or booth.holds_photo):
         return LightPattern.HELD
     if booth.page is not None and booth.page.report is not None and booth.page.report.asks_for_press:
         return LightPattern.HURRY

@@ -134,6 +134,8 @@ class Presenter:
             lens=self._config.panel.lens,
             has_autofocus=self._devices.camera.has_autofocus,
             page=booth.page,
+            offers_take_back=booth.offers_take_back,
+            shows_not_sent=booth.shows_not_sent,
             hold_progress=booth.hold_progress(now_ns, settings),
             rotation=self._config.camera.rotation,
             thumbnail=self._thumbnail,

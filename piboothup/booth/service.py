@@ -29,6 +29,7 @@ from piboothup.booth.flow.events import (
     Discard,
     Effect,
     Event,
+    MoveHeld,
     Save,
     SelfTestPressed,
     Stop,
@@ -99,10 +100,7 @@ class BoothService:
         self._runtime = runtime
         self._status = StatusFile(runtime, "booth")
         self._devices = devices
-        flash_lead_s = config.light.flash_lead_s if config.light.flash_pin else None
-        self._settings = FlowSettings(
-            config.capture.countdown_s, config.capture.review_s, flash_lead_s, config.button.hold_s
-        )
+        self._settings = FlowSettings.from_config(config)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._booth = Booth(awaits_button=devices.button is not None)
         self._settings_store = store = SettingsStore(
@@ -269,6 +267,8 @@ class BoothService:
                     self._camera.capture(zero_ns, flash_on_ns)
                 case Save(frame):
                     self._saver.save(frame)
+                case MoveHeld():
+                    self._saver.move_held(effect)
                 case TrySaving(frame):
                     self._saver.try_saving(frame)
                 case Discard(frame):

@@ -22,6 +22,7 @@ from piboothup.config.settings import (
     EventPicsConfig,
     LightConfig,
     PanelConfig,
+    PhotoConfig,
     SpoolConfig,
     UploadConfig,
 )

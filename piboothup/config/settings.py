@@ -58,6 +58,14 @@ class CaptureConfig:
 
 
 @dataclass(frozen=True)
+class PhotoConfig:
+    """What becomes of a photo that was taken."""
+
+    take_back_s: float = checks.number(0.0, 0, 30)
+    """Time in which a hold of the button keeps the photo from being sent, seconds; 0 = guests can't take it back."""
+
+
+@dataclass(frozen=True)
 class CameraConfig:
     """Camera and its limits."""
 
@@ -189,6 +197,7 @@ class Config:
     """Time zone of EXIF and export names; empty or unknown to this system = UTC (see `checks.zone`)."""
     eventpics: EventPicsConfig = EventPicsConfig()
     capture: CaptureConfig = CaptureConfig()
+    photo: PhotoConfig = PhotoConfig()
     camera: CameraConfig = CameraConfig()
     button: ButtonConfig = ButtonConfig()
     light: LightConfig = LightConfig()

@@ -86,6 +86,11 @@ def examples(language: str) -> dict[str, View]:
         "saving-nudged": replace(box, state=BoothState.SAVING, busy_hint=True),
         "saved": saved,
         "saved-1234": replace(saved, number=1234),
+        "saved-take-back": replace(saved, offers_take_back=True),
+        "saved-take-back-held": replace(
+            saved, offers_take_back=True, hold_progress=HoldProgress(0.5, ReleaseEffect.CHOICE)
+        ),
+        "not-sent": replace(saved, shows_not_sent=True),
         "album-code": code,
         "album-code-offline": replace(code, upload_state=UploaderState.OFFLINE, waiting=12),
         "album-code-long": replace(code, album_link="https://app.eventpics.net/" + 4 * "Ab3dEf7h"),
@@ -101,6 +106,7 @@ def examples(language: str) -> dict[str, View]:
         "spool-locked": replace(fault, problem=problem("spool_locked", "root")),
         "spool-split": replace(fault, problem=problem("spool_split")),
         "card-stuck": replace(fault, problem=problem("card_stuck")),
+        "not-taken-back": replace(fault, problem=problem("not_taken_back")),
         "not-saved": replace(fault, problem=problem("not_saved")),
         **{f"unsaved-{what}": replace(fault, problem=problem(f"unsaved_{what}")) for what in _UNSAVED},
         "stopping": replace(box, state=BoothState.STOPPING),

@@ -25,13 +25,15 @@ from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
 from piboothup.booth.storage import StorageMonitor
-from piboothup.config import ButtonConfig, CaptureConfig, LightConfig
+from piboothup.config import ButtonConfig, CaptureConfig, LightConfig, PhotoConfig
 from piboothup.problems import Problem, problem
-from piboothup.runtime import send_hint
+from piboothup.runtime import HintSocket, send_hint
 from piboothup.spool import durable, handover
 from piboothup.spool.capture_time.anchors import Source
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.layout_version import SpoolUnusable
+from piboothup.spool.listing import HELD, NEW, WITHDRAWN
+from piboothup.spool.photo_file import matches_digest
 from piboothup.spool.store import AlreadyRunning
 from piboothup.status import BoothState, UploaderState
 from tests.support.booth import Box, awaited, hang_on
@@ -57,6 +59,46 @@ def test_a_press_is_seen_on_light_and_panel_until_it_is_saved(box: Box, held: th
     box.clock.pass_s(1.0)
     box.until_light(LightPattern.READY)
     box.until_shown(photos=1, waiting=1)
+
+
+def test_e3_a_photo_taken_back_is_never_the_uploaders(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, photo=PhotoConfig(take_back_s=6))
+    box.start_ready()
+    box.button.pressed(box.clock.boottime_ns())
+    box.button.released(box.clock.boottime_ns())
+    box.until_shown(state=BoothState.REVIEW, number=1, photos=1, offers_take_back=True)
+    (name,) = box.spool.names(HELD)
+    assert box.photos() == 0
+    assert matches_digest(box.spool.path(name, HELD), name)
+    box.hold_s(1.1)
+    box.until_shown(state=BoothState.REVIEW, number=1, shows_not_sent=True)
+    assert (list(box.spool.names(WITHDRAWN)), box.photos(), list(box.spool.names(HELD))) == ([name], 0, [])
+    box.clock.pass_s(10)
+    box.until_light(LightPattern.READY)
+    assert box.photos() == 0
+
+
+def test_e3_the_uploader_is_told_when_the_time_is_over(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, photo=PhotoConfig(take_back_s=6))
+    hints = HintSocket(box.runtime, "uploader")
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    (name,) = box.spool.names(HELD)
+    box.clock.pass_s(6.1)
+    assert hints.receive(PATIENCE_S) == ["new", str(name)]
+    assert list(box.spool.names(NEW)) == [name]
+    hints.close()
+
+
+def test_e3_what_is_held_at_the_end_is_released(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, photo=PhotoConfig(take_back_s=30))
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    assert box.photos() == 0
+    box.stop()
+    assert box.photos() == 1
 
 
 def test_the_button_is_listened_to_and_let_go_at_the_end(box: Box) -> None:

@@ -14,6 +14,7 @@ from piboothup.booth.frame import Frame, Plane
 from piboothup.config.codes import Code, Fault
 from piboothup.problems import Problem
 from piboothup.records import dataclass, field
+from piboothup.spool.names import PhotoName
 
 # -- events ----------------------------------------------------------------------------------------------------
 
@@ -83,6 +84,15 @@ class Saved:
     """The photo's number in its event."""
     thumbnail: Plane | None = field(default=None, compare=False, repr=False)
     """Small grey copy, rotated like the photo."""
+    held: PhotoName | None = None
+    """The photo, when its guest may take it back."""
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """The photo that a guest took back lies where it is never sent, or could not be moved."""
+
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True)
@@ -172,7 +182,7 @@ class Stop:
 
 ButtonEvent = Pressed | Released | Tapped | DownAtStart
 CameraEvent = CameraReady | CameraLost | Exposed | CaptureFailed
-StorageEvent = StorageChecked | SavingFailed | SaveTested | Saved
+StorageEvent = StorageChecked | SavingFailed | SaveTested | Saved | Withdrawn
 MenuEvent = SharpnessMeasured | SelfTestProgress | CodeHinted | CodeRead | ActionDone
 """What the menu waits for."""
 Event = ButtonEvent | ButtonTried | CameraEvent | StorageEvent | MenuEvent | Tick | Stop
@@ -198,6 +208,14 @@ class Save:
 
 
 @dataclass(frozen=True)
+class MoveHeld:
+    """Move a held photo on the card: to the uploader, or to where it is never sent."""
+
+    name: PhotoName
+    place: str
+
+
+@dataclass(frozen=True)
 class TrySaving:
     """Encode the frame and write it as a photo is written, then delete it."""
 
@@ -216,4 +234,4 @@ class SelfTestPressed:
     """Tell the self-test that the button was pressed."""
 
 
-Effect = Capture | Save | TrySaving | Discard | SelfTestPressed | MenuAction
+Effect = Capture | Save | MoveHeld | TrySaving | Discard | SelfTestPressed | MenuAction

@@ -8,6 +8,7 @@ r"""The booth's state machine: pure. An event comes in, a new state and a list o
 * The menu's page that awaits a code before the lens, and the question about a stick, are the state setup: there too a
   press starts a photo; at the question it is the release that does, or 1 s of it agrees.
 * A press in ready or review starts a photo; so does one in a fault that is only a notice ("not saved: press again").
+* A photo that can be taken back is held meanwhile (see `take_back`).
 * A press while a photo is under way starts nothing; a busy hint answers it (`busy_hint_until_ns`).
 * With a countdown no photo is taken while the button is down: held for 1 s it cancels the countdown, and its
   release starts a fresh one or opens the menu (see `long_press`).
@@ -22,7 +23,7 @@ none. Nothing here waits, draws, reads a clock or touches a device: `service` ca
 
 from __future__ import annotations
 
-from piboothup.booth.flow import long_press, menu, offers
+from piboothup.booth.flow import long_press, menu, offers, take_back
 from piboothup.booth.flow.code_pages import unanswered
 from piboothup.booth.flow.events import (
     ActionDone,
@@ -56,6 +57,7 @@ from piboothup.booth.flow.events import (
     Tapped,
     Tick,
     TrySaving,
+    Withdrawn,
 )
 from piboothup.booth.flow.long_press import LONG_PRESS_NS, SECOND_NS, Press, ReleaseEffect
 from piboothup.booth.flow.pages import Page, PageKind
@@ -97,7 +99,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: FlowSettings) -> _
             return _on_button(booth, event, now_ns, settings)
         case CameraReady() | CameraLost() | Exposed() | CaptureFailed():
             return _on_camera(booth, event, now_ns)
-        case StorageChecked() | SavingFailed() | SaveTested() | Saved():
+        case StorageChecked() | SavingFailed() | SaveTested() | Saved() | Withdrawn():
             return _on_storage(booth, event, now_ns, settings), ()
         case SharpnessMeasured() | SelfTestProgress() | CodeHinted() | CodeRead() | ActionDone():
             return _on_menu_answer(booth, event, now_ns, settings), ()
@@ -107,9 +109,10 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: FlowSettings) -> _
             booth, effects = _still_pressed(booth, now_ns, settings)
             booth, more = _tick(booth, now_ns, settings)
             booth, offered = offers.offer(booth, now_ns, settings)
-            return booth, (*effects, *more, *offered)
+            booth, released = take_back.release(booth, now_ns)
+            return booth, (*effects, *more, *offered, *released)
         case Stop():
-            return replace(booth, state=BoothState.STOPPING, until_ns=None, page=None), ()
+            return replace(booth, state=BoothState.STOPPING, until_ns=None, page=None), take_back.release_all(booth)
 
 
 def _on_button(booth: Booth, event: ButtonEvent, now_ns: int, settings: FlowSettings) -> _Step:
@@ -165,12 +168,18 @@ def _on_storage(booth: Booth, event: StorageEvent, now_ns: int, settings: FlowSe
         case SaveTested(reason):
             health = booth.health.test_saved() if reason is None else booth.health.test_failed(reason, now_ns)
             return settle_if_idle(replace(booth, storage_stuck=None, health=health))
-        case Saved(number):
+        case Withdrawn(failure):
+            return take_back.withdrawn(booth, failure, now_ns)
+        case Saved(number, held=held):
             taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns, storage_stuck=None)
-            taken = replace(taken, health=booth.health.photo_saved())
+            taken = replace(taken, health=booth.health.photo_saved(), is_withdrawn=False, shows_not_sent=False)
+            review_ns = int(settings.review_s * SECOND_NS)
+            if held is not None:
+                taken = take_back.hold(taken, held, now_ns, settings)
+                review_ns = max(review_ns, settings.take_back_ns)
             if booth.page is not None:
                 return taken
-            return replace(taken, state=BoothState.REVIEW, until_ns=now_ns + int(settings.review_s * SECOND_NS))
+            return replace(taken, state=BoothState.REVIEW, until_ns=now_ns + review_ns)
 
 
 # -- the button ------------------------------------------------------------------------------------------------
@@ -181,6 +190,8 @@ def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) ->
         booth = settle_state(booth)
     if booth.page is not None:
         return _pressed_in_menu(booth, booth.page, now_ns, settings)
+    if booth.holds_photo:
+        return replace(booth, busy_hint_until_ns=0), ()
     return _photo(booth, edge_ns, now_ns, settings)
 
 
@@ -212,6 +223,8 @@ def _still_pressed(booth: Booth, at_ns: int, settings: FlowSettings) -> _Step:
         return booth, ()
     if booth.page is not None:
         return _long_press_in_menu(booth, booth.page, press, at_ns, settings)
+    if booth.holds_photo:
+        return take_back.withdraw(booth, at_ns)
     if booth.state is BoothState.COUNTDOWN:
         return replace(settle_state(booth), press=replace(press, wants_photo=True)), ()
     seen_enough = at_ns - booth.saved_ns >= LONG_PRESS_NS  # "saved" stays that long though its press goes on
@@ -221,9 +234,12 @@ def _still_pressed(booth: Booth, at_ns: int, settings: FlowSettings) -> _Step:
 def _released(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _Step:
     """Act on the release, by how long the button was down at the edge."""
     booth, effects = _still_pressed(booth, edge_ns, settings)
-    press, booth = booth.press, replace(booth, press=None, stuck=False)
+    press, starts_next = booth.press, booth.holds_photo
+    booth = replace(booth, press=None, stuck=False)
     if press is None or press.consumed:
         return booth, effects
+    if starts_next:
+        return _photo(booth, press.edge_ns, now_ns, settings)
     if booth.page is not None:
         if press.age_ns(edge_ns) >= LONG_PRESS_NS:
             return booth, effects

@@ -10,9 +10,11 @@ from piboothup.booth.flow.long_press import LONG_PRESS_NS, PROGRESS_STEP_NS, SEC
 from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.flow.pages import Page
 from piboothup.booth.flow.save_health import SaveHealth
+from piboothup.config import Config
 from piboothup.health import Check
 from piboothup.problems import Problem
 from piboothup.records import dataclass, field
+from piboothup.spool.names import PhotoName
 from piboothup.status import BoothState
 
 LENS_LEAD_NS = SECOND_NS
@@ -30,7 +32,28 @@ class FlowSettings:
     flash_lead_s: float | None = None
     """Time from flash on to zero, seconds; None = no flash."""
     hold_s: float = 5.0
+    take_back_ns: int = 0
+    """Time in which a guest may take a photo back, nanoseconds; 0 = photos are the uploader's at once."""
     options: MenuOptions = field(default_factory=MenuOptions)
+
+    @classmethod
+    def from_config(cls, config: Config) -> FlowSettings:
+        """The settings as the config has them, before the menu's options are known."""
+        return cls(
+            config.capture.countdown_s,
+            config.capture.review_s,
+            config.light.flash_lead_s if config.light.flash_pin else None,
+            config.button.hold_s,
+            int(config.photo.take_back_s * SECOND_NS),
+        )
+
+
+@dataclass(frozen=True)
+class HeldPhoto:
+    """A saved photo that is not the uploader's yet."""
+
+    name: PhotoName
+    until_ns: int
 
 
 @dataclass(frozen=True)
@@ -61,6 +84,12 @@ class Booth:
     """Photos committed since the service started."""
     awaits_button: bool = False
     """The button's pin is not open yet: a press would not be seen."""
+    held: tuple[HeldPhoto, ...] = ()
+    """Photos that their guests may take back; the last is the one that is shown, unless `is_withdrawn`."""
+    is_withdrawn: bool = False
+    """The photo that is shown was taken back."""
+    shows_not_sent: bool = False
+    """And the card has confirmed it."""
     press: Press | None = None
     stuck: bool = False
     """The button has been down for too long to be held by anybody."""
@@ -89,6 +118,18 @@ class Booth:
         """Whether a press would take a photo now."""
         resting = self.state in (BoothState.READY, BoothState.REVIEW, BoothState.FAULT, BoothState.SETUP)
         return resting and self.can_expose and self.health.is_tested and self.health.fault is None
+
+    @property
+    def offers_take_back(self) -> bool:
+        """Whether the photo that is shown can be taken back."""
+        return self.state is BoothState.REVIEW and bool(self.held) and not self.is_withdrawn
+
+    @property
+    def holds_photo(self) -> bool:
+        """Whether a press is under way that either takes the photo back or, at its release, starts the next."""
+        press = self.press
+        is_meant = press is not None and not press.consumed and not self.stuck and press.edge_ns >= self.saved_ns
+        return is_meant and self.offers_take_back
 
     @property
     def can_expose(self) -> bool:
@@ -122,6 +163,7 @@ class Booth:
         wanted = [] if self.press is None or self.stuck else [self._hold_deadline_ns(self.press, now_ns)]
         if self.until_ns is not None and not self.awaits_release(now_ns):
             wanted.append(self.until_ns)
+        wanted += [photo.until_ns for photo in (self.held[:-1] if self.holds_photo else self.held)]
         if self.state is BoothState.COUNTDOWN and now_ns < self.zero_ns:
             wanted.append(self.zero_ns - (self.digit(now_ns) - 1) * SECOND_NS)
             if self.flash_on_ns is not None and self.flash_on_ns > now_ns:
@@ -137,13 +179,14 @@ class Booth:
         age_ns = press.age_ns(now_ns)
         if press.consumed or self.state in (BoothState.EXPOSING, BoothState.SAVING):
             return press.edge_ns + long_press.STUCK_AFTER_NS
-        if age_ns < LONG_PRESS_NS and self.page is None:
+        if age_ns < LONG_PRESS_NS and self.page is None and not self.holds_photo:
             return press.edge_ns + LONG_PRESS_NS
         return press.edge_ns + (age_ns // PROGRESS_STEP_NS + 1) * PROGRESS_STEP_NS
 
     def awaits_release(self, now_ns: int) -> bool:
-        """Whether the countdown is over while the button is still down."""
-        return self.state is BoothState.COUNTDOWN and self.press is not None and now_ns >= self.zero_ns
+        """Whether the countdown, or the photo's time, is over while the button is still down."""
+        is_counted = self.state is BoothState.COUNTDOWN and self.press is not None and now_ns >= self.zero_ns
+        return is_counted or self.holds_photo
 
     def digit(self, now_ns: int) -> int:
         """The countdown's digit: whole seconds to zero, rounded up, never below 1."""
@@ -156,5 +199,7 @@ class Booth:
         if self.page is not None:
             item = self.page.item
             return long_press.progress_in_menu(self.press, now_ns, item.hold_s) if item is not None else None
+        if self.holds_photo:
+            return long_press.progress_in_menu(self.press, now_ns, LONG_PRESS_NS / SECOND_NS)
         shows = self.state in IDLE_STATES and self.state is not BoothState.REVIEW
         return long_press.progress_to_menu(self.press, now_ns, settings.hold_s) if shows else None

@@ -7,18 +7,20 @@ saved is saved.
 
 from __future__ import annotations
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from piboothup.booth.panel import dither
 from piboothup.booth.panel.font import face, icon, largest
 from piboothup.booth.panel.i18n import Texts
 from piboothup.booth.panel.layout import (
+    BOTTOM_Y,
     CAPTION_Y,
     GAP_PX,
     HEIGHT_PX,
     PHOTO_SIZE,
     SIDE_PX,
     SIDE_X,
+    TEXT_PX,
     TITLE_Y,
     WIDTH_PX,
     centred,
@@ -29,6 +31,10 @@ from piboothup.booth.panel.view import View
 
 _ARROW_PX = 3
 """Gap from the arrow's tip to the edge of the display."""
+_FOOT_Y = 52
+"""Top of the line across the foot of a photo that can be taken back."""
+_BEGUN_PX = 8
+"""Width of the part that is inverted as soon as the button is down."""
 
 
 def countdown(image: Image.Image, view: View, words: Texts) -> None:
@@ -93,6 +99,9 @@ def saved(image: Image.Image, view: View, words: Texts) -> None:
         image.paste(dither.thumbnail(view.thumbnail, PHOTO_SIZE))
     placed(image, icon("done"), 4, SIDE_X, SIDE_PX)
     centred(image, 34, words.saved.upper(), small, SIDE_X, SIDE_PX)
+    if view.offers_take_back:
+        _take_back(image, view, words)
+        return
     mid = face("mid")
     room_px = SIDE_PX - 3
     number = next((text for text in (f"#{view.number}", str(view.number)) if mid.width_px(text) <= room_px), "")
@@ -100,6 +109,26 @@ def saved(image: Image.Image, view: View, words: Texts) -> None:
         centred(image, 47, number, mid, SIDE_X, SIDE_PX)
     else:
         centred(image, 49, small.shortened(f"#{view.number}", SIDE_PX), small, SIDE_X, SIDE_PX)
+
+
+def _take_back(image: Image.Image, view: View, words: Texts) -> None:
+    """Draw across the foot what a hold does, and how much of it is done."""
+    small = face("small")
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((0, _FOOT_Y, WIDTH_PX - 1, HEIGHT_PX - 1), fill=0)
+    pen.line((0, _FOOT_Y, WIDTH_PX - 1, _FOOT_Y), fill=255)
+    centred(image, _FOOT_Y + 3, small.shortened(words.hold_not_to_send, TEXT_PX), small)
+    if view.hold_progress is not None:
+        done_px = _BEGUN_PX + round((WIDTH_PX - _BEGUN_PX) * view.hold_progress.share)
+        box = (0, _FOOT_Y + 1, done_px, HEIGHT_PX)
+        image.paste(ImageChops.invert(image.crop(box)), box)
+
+
+def not_sent(image: Image.Image, words: Texts) -> None:
+    """Draw that the photo was taken back."""
+    placed(image, icon("big_tick"), 1)
+    centred(image, 39, words.not_sent, largest(words.not_sent, TEXT_PX, face("mid").cap_px))
+    centred(image, BOTTOM_Y, words.stays_here, face("small"))
 
 
 def _corners(image: Image.Image) -> None:

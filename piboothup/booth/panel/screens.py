@@ -46,6 +46,10 @@ def draw(view: View) -> Image.Image:
     match view.state:
         case BoothState.MENU | BoothState.SETUP if view.page is not None:
             _menu(image, view, view.page, words)
+        case BoothState.REVIEW if view.shows_not_sent:
+            capture_screens.not_sent(image, words)
+        case BoothState.REVIEW:
+            capture_screens.saved(image, view, words)
         case _ if view.hold_progress is not None:
             menu_screens.hold_ring(image, view.hold_progress, words)
         case BoothState.READY if view.album_link:
@@ -58,8 +62,6 @@ def draw(view: View) -> Image.Image:
             capture_screens.look_at_lens(image, view, words)
         case BoothState.SAVING:
             capture_screens.saving(image, words)
-        case BoothState.REVIEW:
-            capture_screens.saved(image, view, words)
         case BoothState.FAULT:
             _fault(image, view, words)
         case BoothState.STOPPING:
@@ -83,13 +85,13 @@ def private_area(view: View) -> tuple[int, int, int, int] | None:
             if view.page.kind is PageKind.ALBUM_CODE or (titles[0] and not view.page.items):
                 return whole
             return menu_screens.TITLES if any(titles) else None
+        case BoothState.REVIEW:
+            return photo if view.thumbnail is not None and not view.shows_not_sent else None
         case _ if view.hold_progress is not None:
             return None
         case BoothState.READY:
             return whole if view.album_link else _TITLE if view.event_title else None
         case BoothState.COUNTDOWN if view.viewfinder is not None:
-            return photo
-        case BoothState.REVIEW if view.thumbnail is not None:
             return photo
     return None
 

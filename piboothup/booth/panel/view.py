@@ -50,6 +50,10 @@ class View:
     """Position of the lens, seen from the panel: above, below, left, right."""
     has_autofocus: bool = True
     """Whether a code near the lens can be sharp."""
+    offers_take_back: bool = False
+    """The photo that is shown can be taken back."""
+    shows_not_sent: bool = False
+    """The photo that is shown was taken back."""
     hold_progress: HoldProgress | None = None
     page: Page | None = None
     rotation: int = 0

@@ -17,15 +17,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from piboothup.booth.errors import BoothError
-from piboothup.booth.flow.events import Event, Saved, SaveTested, SavingFailed, StorageChecked
+from piboothup.booth.flow.events import Event, MoveHeld, Saved, SaveTested, SavingFailed, StorageChecked, Withdrawn
 from piboothup.booth.frame import THUMBNAIL_SIZE, Frame, Plane, shrunk
 from piboothup.booth.threads import NEVER_NS, STORAGE_TIMEOUT_NS, Heartbeat
 from piboothup.config import Config, zone
-from piboothup.problems import problem
+from piboothup.problems import Problem, problem
 from piboothup.records import dataclass, field
 from piboothup.runtime import send_hint
-from piboothup.spool import commit
+from piboothup.spool import commit, handover
 from piboothup.spool.contexts import Context
+from piboothup.spool.listing import HELD, NEW, WITHDRAWN
 from piboothup.spool.names import NO_PHOTO, PhotoName
 from piboothup.spool.store import Spool
 
@@ -64,7 +65,10 @@ class Saver:
         self._name, self._zone = config.name, zone(config.timezone)
         self._blamed = ""
         """The reason if the step under way fails, unless the error has its own."""
-        self._frames: queue.SimpleQueue[tuple[Frame, _Tally | None] | None] = queue.SimpleQueue()
+        self._place = HELD if config.photo.take_back_s else NEW
+        self._unmoved: dict[PhotoName, str] = {}
+        """Held photos that could not be moved, and where to."""
+        self._jobs: queue.SimpleQueue[tuple[Frame, _Tally | None] | MoveHeld | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
 
     @property
@@ -98,32 +102,65 @@ class Saver:
 
     def save(self, frame: Frame) -> None:
         """Hand over a frame; never waits. The thread posts `Saved` or `SavingFailed` afterwards."""
-        self._frames.put((frame, self._tally))
+        self._jobs.put((frame, self._tally))
 
     def try_saving(self, frame: Frame) -> None:
         """Hand over the frame of a test photo; never waits. The thread posts `SaveTested` afterwards."""
-        self._frames.put((frame, None))
+        self._jobs.put((frame, None))
+
+    def move_held(self, move: MoveHeld) -> None:
+        """Have a held photo moved; never waits. The thread posts `Withdrawn` for one that its guest took back."""
+        self._jobs.put(move)
 
     def stop(self, timeout_s: float) -> bool:
-        """Finish the frames handed over so far, then end; return False if the card held it up for longer."""
-        self._frames.put(None)
+        """Finish what was handed over so far, then end; return False if the card held it up for longer."""
+        self._jobs.put(None)
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
+            if isinstance(job, MoveHeld):
+                failure = self._move(job.name, job.place)
+                if job.place == WITHDRAWN:
+                    self._post(Withdrawn(failure))
+                continue
             answer, name = self._attempt(*job)
             del job  # its pixels, 18 MB of them, are not kept until the next photo
             self._post(answer)
             if name is not None:
-                with contextlib.suppress(PermissionError):  # another user's uploader: it lists new/ anyway
-                    send_hint(self._runtime, "uploader", "new", str(name))
+                if self._place == NEW:
+                    self._hint(name)
                 log.info("saved photo=%s number=%d", name, self.taken)
             self._post(StorageChecked(commit.card_problem(self._spool)))
+            for held, place in list(self._unmoved.items()):
+                self._move(held, place)
 
-    def _next(self) -> tuple[Frame, _Tally | None] | None:
+    def _move(self, name: PhotoName, place: str) -> Problem | None:
+        """Move a held photo; return what went wrong. It is then tried again after the next photo, if it is there."""
+        self._unmoved.pop(name, None)
+        try:
+            handover.move_held(self._spool, name, place)
+        except OSError as error:
+            log.error("held photo not moved photo=%s place=%s reason=%s", name, place, error.strerror)
+            if not isinstance(error, FileNotFoundError):
+                self._unmoved[name] = place
+            return problem("not_taken_back", error.strerror or "")
+        log.info("held photo moved photo=%s place=%s", name, place)
+        if place == NEW:
+            self._hint(name)
+        else:
+            self.recount()
+        return None
+
+    def _hint(self, name: PhotoName) -> None:
+        """Tell the uploader of a photo in new/."""
+        with contextlib.suppress(PermissionError):  # another user's uploader: it lists new/ anyway
+            send_hint(self._runtime, "uploader", "new", str(name))
+
+    def _next(self) -> tuple[Frame, _Tally | None] | MoveHeld | None:
         self.heartbeat.beat(NEVER_NS)
-        job = self._frames.get()
+        job = self._jobs.get()
         self.heartbeat.beat(STORAGE_TIMEOUT_NS)
         return job
 
@@ -139,13 +176,13 @@ class Saver:
             photo, thumbnail = self._encoded(frame, identity.unique_id)
             name = PhotoName.of(identity, photo)
             tally.own.add(name.order)
-            commit.commit(self._spool, name, tally.context, photo)
+            commit.commit(self._spool, name, tally.context, photo, self._place)
         except Exception as error:  # noqa: BLE001  (the top of the thread: the next photo may go better)
             failed = _failure(error, self._blamed)
             log.error("photo not saved code=%s test=%s", failed.reason.code, tally is None)
             return failed if tally is not None else SaveTested(failed.reason), None
         tally.saved += 1
-        return Saved(self.taken, thumbnail), name
+        return Saved(self.taken, thumbnail, name if self._place == HELD else None), name
 
     def _encoded(self, frame: Frame, unique_id: str) -> tuple[bytes, Plane]:
         """Encode the frame; return the JPEG with its EXIF, and a thumbnail. The frame is released in any case."""

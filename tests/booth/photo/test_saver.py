@@ -17,17 +17,17 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from piboothup.booth.flow.events import Event, Saved, SavingFailed, StorageChecked
+from piboothup.booth.flow.events import Event, MoveHeld, Saved, SavingFailed, StorageChecked, Withdrawn
 from piboothup.booth.frame import Frame
 from piboothup.booth.photo import saver as module
 from piboothup.booth.photo.saver import Saver
-from piboothup.config import CameraConfig, Config
+from piboothup.config import CameraConfig, Config, PhotoConfig
 from piboothup.problems import problem
 from piboothup.runtime import HintSocket
 from piboothup.spool import commit, durable
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
-from piboothup.spool.listing import NEW
+from piboothup.spool.listing import HELD, NEW, WITHDRAWN
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.camera import grey_frame
@@ -186,9 +186,9 @@ def test_frame_returned_to_camera_once_before_card_is_touched(bench: Bench, monk
     seen: list[str] = []
     real = commit.commit
 
-    def note(spool: Spool, name: PhotoName, context: Context, content: bytes) -> None:
+    def note(spool: Spool, name: PhotoName, context: Context, content: bytes, *place: str) -> None:
         seen.append("commit")
-        real(spool, name, context, content)
+        real(spool, name, context, content, *place)
 
     monkeypatch.setattr(commit, "commit", note)
     bench.save(grey_frame(S, lambda: seen.append("release")))
@@ -341,10 +341,10 @@ def test_the_end_tells_when_the_photo_in_hand_is_not_saved(bench: Bench) -> None
 def test_s15_hung_card_counts_as_alive_for_2_min_no_longer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     entered, held, real = threading.Event(), threading.Event(), commit.commit
 
-    def hang(spool: Spool, name: PhotoName, context: Context, photo: bytes) -> None:
+    def hang(spool: Spool, name: PhotoName, context: Context, photo: bytes, *place: str) -> None:
         entered.set()
         assert held.wait(PATIENCE_S)
-        real(spool, name, context, photo)
+        real(spool, name, context, photo, *place)
 
     monkeypatch.setattr(commit, "commit", hang)
     saver = bench.start()
@@ -357,3 +357,41 @@ def test_s15_hung_card_counts_as_alive_for_2_min_no_longer(bench: Bench, monkeyp
     assert saver.heartbeat.last_ns() == began_ns
     held.set()
     assert bench.told.get(timeout=PATIENCE_S) == Saved(1)
+
+
+def test_e3_a_photo_that_stays_held_is_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.config = dataclasses.replace(bench.config, photo=PhotoConfig(take_back_s=6))
+    came = bench.save(grey_frame(7 * S))
+    assert isinstance(came, Saved) and came.held is not None
+    real, failing = durable.move, [True]
+
+    def move(source: Path, target: Path) -> None:
+        if failing[0] and HELD in source.parts:
+            raise OSError(errno.EIO, "Input/output error")
+        real(source, target)
+
+    monkeypatch.setattr(durable, "move", move)
+    assert bench.saver is not None
+    bench.saver.move_held(MoveHeld(came.held, WITHDRAWN))
+    told = bench.told.get(timeout=PATIENCE_S)
+    assert told == Withdrawn(problem("not_taken_back", "Input/output error"))
+    assert list(bench.spool.names(HELD)) == [came.held]
+    failing[0] = False
+    assert isinstance(bench.save(grey_frame(8 * S)), Saved)
+    assert bench.saver.stop(PATIENCE_S)
+    assert list(bench.spool.names(WITHDRAWN)) == [came.held]
+    assert bench.told.empty()  # its guest has gone
+
+
+@pytest.mark.parametrize("place", [NEW, WITHDRAWN])
+def test_e3_a_held_photo_that_is_gone_is_tried_once(bench: Bench, place: str) -> None:
+    bench.config = dataclasses.replace(bench.config, photo=PhotoConfig(take_back_s=6))
+    came = bench.save(grey_frame(7 * S))
+    assert isinstance(came, Saved) and came.held is not None
+    bench.spool.path(came.held, HELD).unlink()
+    assert bench.saver is not None
+    bench.saver.move_held(MoveHeld(came.held, place))
+    if place == WITHDRAWN:
+        assert isinstance(bench.told.get(timeout=PATIENCE_S), Withdrawn)
+    assert isinstance(bench.save(grey_frame(8 * S)), Saved)
+    assert bench.saver._unmoved == {}

@@ -88,6 +88,11 @@ class Texts:
     """By the position of the lens."""
     one_moment: str
     saved: str
+    hold_not_to_send: str
+    """Across the foot of the photo while it can be taken back."""
+    not_sent: str
+    stays_here: str
+    """Below "not sent"."""
     safe: str
     """The assurance on a fault screen."""
     photos_are_safe: str

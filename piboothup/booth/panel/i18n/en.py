@@ -10,6 +10,9 @@ TEXTS = Texts(
     look={"above": "Look up", "below": "Look down", "left": "Look left", "right": "Look right"},
     one_moment="One moment",
     saved="Saved",
+    hold_not_to_send="Hold: don't send",
+    not_sent="Not sent",
+    stays_here="Not in the album",
     safe="Your photos are safe.",
     photos_are_safe="Photos are safe",
     shutting_down="Shutting down",
@@ -51,6 +54,7 @@ TEXTS = Texts(
         "camera_memory": FaultTexts("No picture", "Pull the plug, plug in again."),
         "no_frames": FaultTexts("No frames", "Name a folder of .jpg files in the config."),
         "encode_failed": FaultTexts("Not saved", "Press again", "The others are safe."),
+        "not_taken_back": FaultTexts("Not undone", "Tell the host", "It will be sent."),
         "not_saved": FaultTexts("Not saved", "Press again", "The others are safe."),
         "unsaved_jpeg": FaultTexts(
             "Not saving", "Pull the plug, plug in; else new software.", "No JPEG. Rest is safe."
