@@ -16,7 +16,8 @@ from piboothup.config import GOOD_FILE, Config, good_copy
 from piboothup.problems import Problem, problem
 from piboothup.spool import choices, commit, durable
 from piboothup.spool.admin.wipe import WipeError, resume_wipe
-from piboothup.spool.disk import hidden_photos, known_spools
+from piboothup.spool.disk import choice_record, hidden_photos, known_spools
+from piboothup.spool.disk.choice_record import ChoiceRecord
 from piboothup.spool.layout_version import SpoolUnusable, read_id
 from piboothup.spool.listing import COMMITTED, SENT
 from piboothup.spool.recovery import recover
@@ -72,6 +73,8 @@ class StorageMonitor:
         self._recorded_waiting: bool | None = None
         """Whether photos wait on this spool, as recorded outside of it; None = not recorded yet."""
         self._next_waiting_check_ns = 0
+        self._recorded_choice: tuple[int, ...] | None = None
+        """Stamp of the choices whose spool was recorded last."""
         self._has_lost_settings = False
         """Whether the last good config, on a disk that was mounted late, has a setting that the config lacks."""
 
@@ -104,6 +107,8 @@ class StorageMonitor:
             self.opened = True
             self.times_opened += 1
             self._keep_good_config()
+            self._void_older_choice()
+            self._record_choice()
             self._recorded_waiting = None
             self._record_waiting()
             self._record_hidden()
@@ -122,6 +127,7 @@ class StorageMonitor:
             self._spool.free_space.recheck_storage(allowed=self._config.spool.allow_memory)
             self.problem = commit.card_problem(self._spool)
             self._record_waiting()
+            self._record_choice()
             self._end_warning_after_retry()
             if self.problem is not None and self.problem.code == "spool_unusable":
                 self._release()
@@ -208,6 +214,32 @@ class StorageMonitor:
             log.error("waiting photos not noted reason=%s", error.strerror or error)
         else:
             self._recorded_waiting = waits
+
+    def _void_older_choice(self) -> None:
+        """Put no event in force if one was chosen since on another disk, and the config has named none after that."""
+        if (file := self._known_spools_file) is None:
+            return
+        record, said = choice_record.read(file.parent), choices.Said.by(self._good_config).event
+        if record.spool not in ("", read_id(self._spool.directory)) and record.over == said:
+            log.warning("event unknown reason=it was chosen on another disk")
+            try:
+                choices.void_event(self._spool.directory, said, everything=False)
+            except OSError as error:
+                log.error("choice not ended reason=%s", error.strerror or error)
+
+    def _record_choice(self) -> None:
+        """Record outside the spool that an event was chosen in it."""
+        directory, stamp = self._spool.directory, choices.stamp(self._spool.directory)
+        if self._known_spools_file is None or stamp == self._recorded_choice:
+            return
+        try:
+            if choices.read(directory, self._good_config).link_id and (spool_id := read_id(directory)):
+                record = ChoiceRecord(spool_id, choices.Said.by(self._good_config).event)
+                choice_record.write(self._known_spools_file.parent, record)
+        except OSError as error:
+            log.error("choice not noted reason=%s", error.strerror or error)
+        else:
+            self._recorded_choice = stamp
 
     def _end_warning_after_retry(self) -> None:
         """End the warning of hidden photos after `queue retry`, which deletes their list."""

@@ -6,6 +6,7 @@ A missing event or key is a state, not an error. `file` reads the config file.
 from __future__ import annotations
 
 from pathlib import Path
+from zlib import crc32
 
 from piboothup.config import checks
 from piboothup.config.secret import Secret
@@ -27,6 +28,16 @@ class ConfigError(ValueError):
         super().__init__(f"{where}: {what} {remedy}")
 
 
+def revision(moment: str, value: str) -> str:
+    """Revision of a value that was told at this moment."""
+    return f"{moment} {crc32(value.encode()):08x}"
+
+
+def _moment_of(found: str, value: str) -> str:
+    moment = found.rpartition(" ")[0]
+    return moment if found == revision(moment, value) else ""
+
+
 @dataclass(frozen=True)
 class EventPicsConfig:
     """Album that photos are sent to. Without a link_id they are taken and wait."""
@@ -40,11 +51,19 @@ class EventPicsConfig:
     album_id: str = checks.setting("", checks.identifier)
     """Id of the album in the event; optional."""
     revision: str = checks.text("", 40)
-    """Moment (see `clock`) at which root's helper was told an event, even the same: a choice before it has ended."""
+    """Moment (see `clock`) at which root's helper was told an event, even the same: a choice before it has ended.
+
+    With a mark of the event, as a person or an older program may have changed that alone.
+    """
     api_url: str = checks.setting(checks.EVENTPICS, checks.api_url)
     """Address of the API; plain http is accepted for loopback only."""
     album_url: str = checks.setting("https://app.eventpics.net/{link_id}", checks.album_url)
     """Address that a guest's phone opens."""
+
+    @property
+    def told_at(self) -> str:
+        """The moment of the revision; "" when unknown."""
+        return _moment_of(self.revision, self.link_id)
 
 
 @dataclass(frozen=True)
@@ -192,7 +211,7 @@ class Config:
     """Name of the box on the panel, in photos and in exports."""
     language: str = checks.choice(*checks.LANGUAGES)
     revision: str = checks.text("", 40)
-    """Moment at which root's helper was told language or pause."""
+    """Moment at which root's helper was told language or pause, with a mark of them."""
     timezone: str = checks.text("", warn=checks.unknown_zone)
     """Time zone of EXIF and export names; empty or unknown to this system = UTC (see `checks.zone`)."""
     eventpics: EventPicsConfig = EventPicsConfig()
@@ -205,6 +224,11 @@ class Config:
     spool: SpoolConfig = SpoolConfig()
     upload: UploadConfig = UploadConfig()
     devices: DevicesConfig = DevicesConfig()
+
+    @property
+    def told_at(self) -> str:
+        """The moment of the revision; "" when unknown."""
+        return _moment_of(self.revision, f"{self.language} {self.upload.paused}")
 
     def read_key(self) -> Secret | None:
         """Read the API key from the config or from `api_key_file`; None when there is none yet.

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from piboothup.records import dataclass, field
+from piboothup.setup import boot_file
 from piboothup.setup.boot_file import BootFile, Mistake
 from piboothup.spool import durable
 from piboothup.text import read_bytes
@@ -36,6 +37,17 @@ class Imported:
     mistakes: list[Mistake] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     is_of_stick: bool = False
+
+
+def imported(box_id: str, names: list[str], content: bytes) -> Imported:
+    """What the file says, of which nothing is done yet."""
+    file = boot_file.read(content, box_id)
+    done = Imported(names[0], file, mistakes=file.mistakes)
+    if names[1:]:
+        done.mistakes.append(Mistake(None, f"There is {names[1]} too.", f"{names[0]} was read; delete the other."))
+    if file.has_boxes and not file.own_table:
+        done.notes.append(f"No [[box]] has the id {box_id}: only the common part counts.")
+    return done
 
 
 def told(file: BootFile, *, has_key: bool) -> list[str]:

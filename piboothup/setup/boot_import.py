@@ -24,7 +24,7 @@ from piboothup.config.good_copy import names_another_event
 from piboothup.config.import_record import ImportRecord
 from piboothup.records import dataclass, replace
 from piboothup.setup import boot_file, radio, root_settings_file, wifi_profiles
-from piboothup.setup.boot_answer import Imported, answer, told
+from piboothup.setup.boot_answer import Imported, answer, imported, told
 from piboothup.setup.boot_file import Mistake
 from piboothup.setup.boot_text import names_in
 from piboothup.setup.boot_toml import Place, without_secrets
@@ -111,12 +111,13 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
     # One that was not read yet goes first, then the one that was read last.
     found = sorted(hashes, key=lambda name: known.index(hashes[name]) if hashes[name] in known else -1)
     content = contents[found[0]]
-    done = _imported(box, found, content)
+    done = imported(box.id, found, content)
     is_taken = hashes[found[0]] in known and not _is_of_another_box(box, note, done.file.has_boxes)
     if is_taken and not record.owed and (record.box, sorted(recorded)) == (box.id, sorted(hashes.values())):
         return None
     if not is_taken:
         taking = _Import(box, done, note, lambda _: True)
+        taking.other_event = "" if recorded else root_settings_file.unnoted_event(box.settings_file)
     else:  # by the note alone nothing is known of the other steps
         taking = _Import(box, done, note, lambda step: step in record.owed if recorded else step != WORDS)
     left = taking.take(content, [hashes[name] for name in found[1:]])
@@ -144,24 +145,12 @@ def take_from_stick(box: Box, names: list[str], content: bytes, put_in_force: Ca
 
     `names`: of the file, and of others that could be meant. `put_in_force`: as for `run`; the services know by then.
     """
-    record = import_record.read(box.etc)
-    done = _imported(box, names, content)
+    done = imported(box.id, names, content)
     done.is_of_stick = True
-    _Import(box, done, _note(box, record), lambda _: True).take(content)
-    spoke_later(box, record)
+    _Import(box, done, _note(box, import_record.read(box.etc)), lambda _: True).take(content)
+    spoke_later(box)
     _put_in_force(box, done, put_in_force)
     log.warning("stick imported taken=%d mistakes=%d", len(done.taken), len(done.mistakes))
-    return done
-
-
-def _imported(box: Box, names: list[str], content: bytes) -> Imported:
-    """What the file says, of which nothing is done yet."""
-    file = boot_file.read(content, box.id)
-    done = Imported(names[0], file, mistakes=file.mistakes)
-    if names[1:]:
-        done.mistakes.append(Mistake(None, f"There is {names[1]} too.", f"{names[0]} was read; delete the other."))
-    if file.has_boxes and not file.own_table:
-        done.notes.append(f"No [[box]] has the id {box.id}: only the common part counts.")
     return done
 
 
@@ -176,9 +165,9 @@ def _put_in_force(box: Box, done: Imported, put_in_force: Callable[[str], None])
         )
 
 
-def spoke_later(box: Box, record: ImportRecord | None = None) -> None:
+def spoke_later(box: Box) -> None:
     """Record that a stick or a code has had its word on event and key: what failed of the card's file is void."""
-    record = import_record.read(box.etc) if record is None else record
+    record = import_record.read(box.etc)
     _keep_record(box, replace(record, owed=tuple(step for step in record.owed if step != WORDS)))
 
 
@@ -206,6 +195,8 @@ class _Import:
         self._is_due = is_due
         self.owed: list[str] = []
         """Steps that have failed."""
+        self.other_event = ""
+        """An event that may have been named after the file was read, by an older program."""
         self._done = done
         self._file = done.file
         self._has_key = not is_due(WORDS) and (self._file.key is not None or self._file.has_saved_key)
@@ -287,6 +278,12 @@ class _Import:
         if self._file.has_lost_event and names_another_event(self._file.text, before):
             settings["eventpics"] = {**settings.get("eventpics", {}), "link_id": ""}
             self._done.notes.append("It may name another event, which can't be read: photos wait for that.")
+        named = settings.get("eventpics", {}).get("link_id", "")
+        if named and self.other_event not in ("", named) and not anew:
+            settings["eventpics"] = {**settings["eventpics"], "link_id": "", "album_id": ""}
+            self._done.notes.append(
+                "The box has another event, perhaps a newer one: photos wait until one is chosen."
+            )
         if not settings and not anew:
             return True
         said = (moment if self._done.is_of_stick else boot_start)(self._box.clock)  # a card's file is older

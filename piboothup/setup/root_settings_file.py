@@ -10,6 +10,7 @@ there were settings, in case the file is lost.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -18,9 +19,10 @@ from typing import Any
 
 import tomli
 
-from piboothup.config import DEFAULT_PATH, EventPicsConfig, toml_value
+from piboothup.config import DEFAULT_PATH, Config, EventPicsConfig, toml_value
 from piboothup.config.reading import COMPLETE, REPLACES, Reading, replaces
 from piboothup.config.root_settings import copy_of
+from piboothup.config.settings import revision
 from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.text import read_bytes
@@ -53,15 +55,21 @@ class CardNote:
 
 
 def card_note(path: Path) -> CardNote:
-    """The note in root's settings; an empty one where none can be read."""
+    """The note in root's settings, or in their copy where they are lost; an empty one where none can be read."""
     for each in (path, copy_of(path)):
-        try:
-            found = _NOTE.search(read_bytes(each).decode("utf-8", "replace"))
-        except OSError:
-            continue
-        if found:
-            return CardNote(tuple(found[1].split()), found[2], bool(found[3]))
+        with contextlib.suppress(OSError):
+            if found := _NOTE.search(read_bytes(each).decode("utf-8", "replace")):
+                return CardNote(tuple(found[1].split()), found[2], bool(found[3]))
+            if _read(each)[0] is not None:  # an older program's
+                break
     return CardNote()
+
+
+def unnoted_event(path: Path) -> str:
+    """Event in whole settings without a note, an older program's: it may be newer than what the card's file says."""
+    present, _ = _read(path)
+    has_note = present is None or _NOTE.search(read_bytes(path).decode("utf-8", "replace"))
+    return "" if present is None or has_note else str(present.get("eventpics", {}).get("link_id", ""))
 
 
 def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,11 +109,11 @@ def updated(
         settings = {**settings, "eventpics": {"link_id": "", **settings.get("eventpics", {})}}
     merged = laid_over(present, settings)
     if "link_id" in settings.get("eventpics", {}):
-        merged["eventpics"]["revision"] = said
+        merged["eventpics"]["revision"] = revision(said, merged["eventpics"]["link_id"])
     if "language" in settings or "paused" in settings.get("upload", {}):
-        merged["revision"] = said
-    notes = [note.line] if note != CardNote() else []
-    text = _TOP + "\n".join([*notes, *_lines(merged), "", COMPLETE, ""])
+        paused = merged.get("upload", {}).get("paused", Config().upload.paused)
+        merged["revision"] = revision(said, f"{merged.get('language', Config().language)} {paused}")
+    text = _TOP + "\n".join([note.line, *_lines(merged), "", COMPLETE, ""])
     if errors := Reading.of(text, path).errors:
         raise errors[0]
     return text

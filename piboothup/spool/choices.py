@@ -101,16 +101,16 @@ def standing(chosen: Choices, then: Said, config: Config) -> Choices:
     now = Said.by(config)
     if not _event_stands(chosen, then, now, config.eventpics):
         chosen = replace(chosen, link_id=None, album_id=None)
-    if then.language != now.language and not is_after(chosen.language_made, config.revision):
+    if then.language != now.language and not is_after(chosen.language_made, config.told_at):
         chosen = replace(chosen, language=None)
-    if then.paused != now.paused and not is_after(chosen.paused_made, config.revision):
+    if then.paused != now.paused and not is_after(chosen.paused_made, config.told_at):
         chosen = replace(chosen, paused=None)
     return chosen
 
 
 def _event_stands(chosen: Choices, then: Said, now: Said, named: EventPicsConfig) -> bool:
     """Whether nobody has named an event since it was chosen. The same one, without a new album, ends nothing."""
-    if is_after(chosen.event_made, named.revision):
+    if is_after(chosen.event_made, named.told_at):
         return True
     if chosen.link_id == named.link_id:
         return named.album_id in ("", chosen.album_id) or then.album == now.album
@@ -217,7 +217,9 @@ def settle(directory: Path, config: Config, before: Config | None) -> None:
 
 
 def void_event(directory: Path, said_event: str, *, everything: bool) -> None:
-    """Choose "no event" in place of a wiped one: else the config's would come back. Raises OSError.
+    """Choose "no event" in place of a wiped one, or one chosen elsewhere: else the config's would come back.
+
+    Raises OSError.
 
     `said_event`: what the config says for it (see `Said`), which is void too. `everything`: the other choices go.
     """
@@ -225,7 +227,7 @@ def void_event(directory: Path, said_event: str, *, everything: bool) -> None:
     if not everything:
         try:
             chosen, found = _parsed(read_bytes(directory / FILE), directory / FILE)
-            then = found if isinstance(found, Said) else then
+            then = replace(found, event=said_event or found.event) if isinstance(found, Said) else then
         except (FileNotFoundError, _Damaged):
             chosen = Choices()
     durable.update(directory / FILE, as_toml(then, replace(chosen, link_id="", album_id="")).encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from piboothup.booth.storage import StorageMonitor
 from piboothup.clock import moment
 from piboothup.commands.common import service_config
 from piboothup.config import GOOD_FILE
-from piboothup.config.codes import BoothCode, make
+from piboothup.config.codes import BoothCode, make, parse
 from piboothup.setup import boot_import, code_import, radio
 from piboothup.setup.boot_import import PENDING
 from piboothup.setup.root_settings_file import update
@@ -95,16 +96,23 @@ class History:
     def booth(self) -> SettingsStore:
         """Start the booth; return what it takes photos for."""
         used = service_config(argparse.Namespace(config=str(self.config)))
-        monitor = StorageMonitor(used.config, self.spool, self.clock, config_names=used.names)
-        monitor.open(retry_later=True)
-        monitor.close()
+        self.spool = Spool(self.spool.directory, self.clock, "serial-1")
+        self.monitor = StorageMonitor(
+            used.config, self.spool, self.clock, config_names=used.names, known_spools_file=self.root / "known.json"
+        )
+        self.monitor.open(retry_later=True)
+        self.monitor.close()
         store = SettingsStore(used.config, self.spool.directory, self.clock, lambda _: None)
         store.refresh()
         return store
 
     def choose(self, event: str, album: str = "") -> None:
         """Choose an event in the menu."""
-        self.start().choose(link_id=event, album_id=album)
+        store = self.start()
+        self.monitor.open(retry_later=True)
+        store.choose(link_id=event, album_id=album)
+        self.monitor.check()  # as the booth does every second
+        self.monitor.close()
 
     def in_force(self) -> str:
         """The event after a start."""
@@ -290,6 +298,116 @@ def test_c17_a_cut_wipe_of_the_event_in_use_keeps_it(
     assert list(spool.names(NEW)) == []
     wipe.wipe(spool, wipe.plan(wipe.survey(spool, booth_runs=False), "tonight1"), unsent=True)
     assert box.in_force() == ""  # wiped while no booth ran: the config's does not come back
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "menu", "code", "card", "another disk"])
+def test_f12_without_its_disk_a_choice_gives_way_to_none(box: History, meanwhile: str) -> None:
+    """Photos taken meanwhile have no event, so they wait for one."""
+    box.hand("former12")
+    box.choose("tonight1")
+    disk, other = box.spool.directory, box.root / "other"
+    away = disk.rename(box.root / "away")
+    context = box.start().active.context
+    assert context.link_id == ""
+    name = take(open_spool(disk, box.clock), jpeg(), context)
+    assert box.in_force() == ""
+    match meanwhile:
+        case "menu":
+            box.choose("later123")
+        case "code":
+            box.code(eventpics={"link_id": "later123"})
+        case "card":
+            box.name_on_card("later123")
+        case "another disk":
+            disk.rename(other)
+    assert box.in_force() == ("" if meanwhile in ("nothing", "another disk") else "later123")
+    if meanwhile != "another disk":
+        kept = open_spool(disk, box.clock).context_of(name)
+        assert kept is not None and kept.link_id == ""
+    disk.rename(box.root / "former disk")
+    away.rename(disk)
+    wanted = {"menu": "", "code": "later123", "card": "later123"}.get(meanwhile, "tonight1")
+    for _ in range(2):
+        assert box.in_force() == wanted
+    box.choose("tonight2")
+    assert box.in_force() == "tonight2"
+
+
+def test_f12_without_its_disk_an_unchosen_event_stays(box: History) -> None:
+    box.hand("tonight1")
+    box.start().choose(language="de")
+    box.spool.directory.rename(box.root / "away")
+    assert box.in_force() == "tonight1"
+    box.code(eventpics={"link_id": "tonight2"})
+    assert box.in_force() == "tonight2"
+
+
+NOTE = re.compile("^# Card file.*\n", re.MULTILINE)
+
+
+@pytest.mark.parametrize("by", ["hand", "an older program"])
+def test_f12_settings_without_a_new_revision_have_the_word(box: History, by: str) -> None:
+    """A code's event was chosen over; then another is written in root's settings, with the code's revision."""
+    box.start()
+    box.code(eventpics={"link_id": "former12"}, language="de")
+    box.clock.pass_s(5)
+    box.booth().choose(link_id="former34", album_id="", language="en")
+    assert box.in_force() == "former34"
+    text = box.settings.read_text().replace("former12", "tonight1").replace('language = "de"', 'language = "en"')
+    box.settings.write_text(text if by == "hand" else NOTE.sub("", text))
+    for _ in range(2):
+        active = box.start().active
+        assert (active.context.link_id, active.config.language) == ("tonight1", "en")
+    box.settings.write_text(text.replace('language = "en"', 'language = "de"').replace("tonight1", "tonight2"))
+    active = box.start().active
+    assert (active.context.link_id, active.config.language) == ("tonight2", "de")
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+@pytest.mark.parametrize("has_copy", [True, False])
+def test_f12_an_older_program_s_code_outlives_its_card(box: History, is_recorded: bool, has_copy: bool) -> None:
+    """Its settings have no note of the card's file: it is not known which was said later."""
+    box.name_on_card("former12", "a1")
+    box.start()
+    box.code(eventpics={"link_id": "tonight1"})
+    box.settings.write_text(NOTE.sub("", box.settings.read_text()))
+    if not has_copy:
+        (box.box.etc / "settings.toml.last").unlink()
+    if not is_recorded:
+        (box.box.etc / "imported.json").unlink()
+    for _ in range(2):
+        assert box.in_force() == ("tonight1" if is_recorded else "")
+    answer = (box.box.boot / "piboothup-status.txt").read_text()
+    assert ("photos wait until one is chosen" in answer) is not is_recorded
+    box.name_on_card("tonight2")
+    assert box.in_force() == "tonight2"
+
+
+def test_f12_an_older_program_s_code_for_the_card_s_event(box: History) -> None:
+    box.start()
+    box.code(eventpics={"link_id": "tonight1"})
+    box.settings.write_text(NOTE.sub("", box.settings.read_text()))
+    box.name_on_card("tonight1", "a1")
+    assert box.in_force() == "tonight1"
+
+
+def test_c05_a_pending_code_of_an_older_program_is_finished(box: History) -> None:
+    box.choose("former12")
+    (box.box.etc / PENDING).write_text(make(BoothCode(link_id="tonight1")).reveal())
+    box.power_on()
+    box.take_card()
+    assert box.booth().active.context.link_id == "tonight1"
+    (box.box.etc / PENDING).write_text(make(BoothCode(link_id="tonight2")).reveal())
+    box.power_on()
+    store = box.booth()
+    store.choose(link_id="tonight3", album_id="")
+    box.take_card()
+    assert box.booth().active.context.link_id == "tonight3"
+
+
+def test_c05_an_older_program_reads_a_pending_code(box: History) -> None:
+    box.fail_code(BoothCode(link_id="tonight1"))
+    assert parse((box.box.etc / PENDING).read_text()) == BoothCode(link_id="tonight1")
 
 
 def _fail(*_given: object, **_how: object) -> None:
