@@ -11,9 +11,16 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from hardware.make import bill, pictures, sheets, wiring
+from hardware.make import bill, layout, pictures, sheets, wiring
+from hardware.make.layout import Layout
 from hardware.make.tables import FOLDER, Parts, parts, wires
 from piboothup.records import dataclass
+
+PICTURES = (
+    *("closed", "exploded", "printed"),
+    *("step-1-inserts", "step-2-camera", "step-3-panel", "step-4-button", "step-5-board", "step-7-close"),
+)
+"""Of each case; step 6 is the diagram of its wires."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ def products() -> Iterator[Product]:
         yield _text(f"diagrams/{name}.svg", draw)
     for name, draw in drawings.items():
         yield _picture(f"diagrams/{name}.png", draw)
+    yield from _cases(layout.layouts())
 
 
 def blocks(table: Parts) -> dict[str, str]:
@@ -77,3 +85,38 @@ def _text(path: str, make: Callable[[], str]) -> Product:
 
 def _picture(path: str, draw: Callable[[], str]) -> Product:
     return Product(path, lambda: pictures.png_of(draw()), pictures.is_same_picture, ("cairosvg",))
+
+
+def _cases(found: list[Layout]) -> Iterator[Product]:
+    """Solids of every case, and pictures of each with the panel of its bill."""
+    last = {case.key: case for case in found}
+    for case in found:
+        yield _solid(case, "front", f"{case.key}-front-{case.panel.name.removesuffix(' inch')}")
+    for key, case in last.items():
+        for part in ("lid", "hood", "guard", "coupon"):
+            yield _solid(case, part, f"{key}-{part}")
+        for name in PICTURES:
+            yield _render(case, name, f"pictures/{key}-{name}.png")
+
+
+def _solid(case: Layout, part: str, name: str) -> Product:
+    def make() -> bytes:
+        from hardware.make import model  # noqa: PLC0415  (of the extra `hardware`)
+
+        return bytes(model.as_stl(model.coupon(case) if part == "coupon" else model.printed(case)[part]))
+
+    def is_same(first: bytes, second: bytes) -> bool:
+        from hardware.make import model  # noqa: PLC0415
+
+        return bool(model.is_same_solid(first, second))
+
+    return Product(f"case/{name}.stl", make, is_same, ("manifold3d",))
+
+
+def _render(case: Layout, name: str, path: str) -> Product:
+    def make() -> bytes:
+        from hardware.make import scenes  # noqa: PLC0415
+
+        return pictures.as_png(scenes.picture(case, name))
+
+    return Product(path, make, pictures.is_same_picture, ("manifold3d",))

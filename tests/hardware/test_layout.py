@@ -1,0 +1,132 @@
+"""Cases by arithmetic alone: what fits, each screw on the bill, and parameters that make no case."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+
+from hardware.make import layout, tables
+from hardware.make.devices import BOARDS, CAMERAS, PANELS
+from hardware.make.layout import CaseError, Layout
+
+TEXT = (tables.FOLDER / "case.toml").read_text(encoding="utf-8")
+LAYOUTS = layout.layouts()
+TABLE = tables.parts()
+each_layout = pytest.mark.parametrize("case", LAYOUTS, ids=lambda case: f"{case.key}-{case.panel.name}")
+
+
+def changed(old: str, new: str) -> str:
+    assert TEXT.count(old) >= 1
+    return TEXT.replace(old, new, 1)
+
+
+def test_every_build_with_a_case_has_one_for_its_panel() -> None:
+    assert {case.key for case in LAYOUTS} == {key for key in TABLE.builds if key != "desk"}
+    for key, inches in (("pocket", "1.3"), ("party", "2.42")):
+        (bought,) = [part for part in TABLE.of(key) if part.key.startswith("panel")]
+        assert inches in bought.name
+        assert PANELS[inches] in [case.panel for case in LAYOUTS if case.key == key]
+
+
+@each_layout
+def test_the_bill_has_each_screw_nut_and_tie_of_the_case(case: Layout) -> None:
+    bought = {part.fastener: part.quantity[case.key] for part in TABLE.of(case.key) if part.fastener}
+    assert bought == dict(layout.fasteners(case))
+
+
+@each_layout
+def test_no_two_things_meet_and_nothing_is_in_a_wall(case: Layout) -> None:
+    layout.check(case)
+    boxes = [*layout.free(case), *layout.solid(case)]
+    things = {placed.thing for placed in boxes}
+    assert things >= {"board", "camera", "panel", "button", "case", *case.given.extras}
+    for first, second in itertools.combinations(boxes, 2):
+        if first.thing != second.thing:
+            assert layout.overlap(first.box, second.box) is None
+
+
+@each_layout
+def test_the_lid_has_a_post_at_each_hole_of_the_board(case: Layout) -> None:
+    """Holes of the mechanical drawing: 58 by 23 or 49 mm apart, 3.5 mm from the edges."""
+    posts = [(screw.x, screw.y) for screw in layout.screws(case) if screw.post_z == case.rim]
+    xs, ys = sorted({x for x, _ in posts}), sorted({y for _, y in posts})
+    assert xs[1] - xs[0] == 58
+    assert ys[1] - ys[0] == {"zero": 23, "pi4": 49}[case.given.board]
+    assert (xs[0], ys[0]) == (case.given.board_x + 3.5, case.given.board_y + 3.5)
+
+
+@each_layout
+def test_the_lens_looks_through_the_middle_of_its_window(case: Layout) -> None:
+    posts = [(screw.x, screw.y) for screw in layout.screws(case) if screw.kind == "M2x6"]
+    assert sorted({round(x - case.middle, 3) for x, _ in posts}) == [-10.5, 10.5]
+    assert sorted({round(y - case.given.lens_y, 3) for _, y in posts}) == [0, 12.5]
+    for key in case.given.cameras:
+        assert layout.view_radius(CAMERAS[key], case.camera_front, 0) < case.window_radius
+        assert layout.view_radius(CAMERAS[key], case.camera_front, -layout.HOOD_HEIGHT) < layout.hood_radius(case)
+
+
+@pytest.mark.parametrize("screw_mm", [5.0, 6.0])
+def test_a_screw_is_shorter_than_its_hole(screw_mm: float) -> None:
+    for case in LAYOUTS:
+        for screw in layout.screws(case):
+            if screw.kind.endswith(f"x{screw_mm:g}"):
+                through = {"M2x6": 1.1}.get(screw.kind, 0.8 if screw.post_z == case.can.wall else 1.4)
+                assert screw_mm - through <= abs(screw.end_z - screw.z), "it would come out at the face"
+                assert screw_mm - through >= 3.5, "it would not hold"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            changed('panels = ["0.96", "1.3"]', 'panels = ["2.42"]'),
+            "the panel (washer) reaches 3.2 mm into the wall in width (x)",
+        ),
+        (
+            changed("board_y = 92.0", "board_y = 18.0"),
+            "the board (power plug) reaches 8.4 mm into the wall in height",
+        ),
+        (
+            changed("clock = [6.0, 10.0", "clock = [6.0, 20.0"),
+            "the wall's screw (head) meet: 9.5 mm in height (y)",
+        ),
+        (
+            changed("depth = 58.0", "depth = 46.0"),
+            "the button (body) and the clock (board) meet: 0.1 mm in width (x)",
+        ),
+        (
+            changed("button_y = 32.0", "button_y = 46.0"),
+            "the panel (plate) and the button (body) meet: 2.1 mm in height (y)",
+        ),
+        (
+            changed("height = 172.0", "height = 200.0"),
+            "height (y) of 200 mm is more than the printer's bed of 180 mm",
+        ),
+        (changed("thin = 1.2", "thin = 0.4"), "a wall of 0.4 mm is thinner than 0.8 mm"),
+        (changed('button = "30"', 'button = "45"'), "no button is called 45; there are 30, 60"),
+        (changed("lens_light = false", ""), "lens_light"),
+        (changed("exits = [63.5]", "exits = [42.0]"), "the case (tripod's nut) and the cable (tie) meet"),
+    ],
+    ids=["wide panel", "low board", "keyhole", "shallow", "button", "bed", "thin", "name", "missing", "exit"],
+)
+def test_parameters_that_make_no_case_are_told(text: str, told: str) -> None:
+    with pytest.raises(CaseError, match=re.escape(told)) as raised:
+        layout.layouts(text)
+    assert str(raised.value).startswith("case.toml")
+
+
+def test_the_button_into_the_board_is_told_with_its_depth() -> None:
+    text = changed("depth = 86.0", "depth = 78.0").replace("board_y = 104.0", "board_y = 50.0")
+    with pytest.raises(CaseError, match=r"the board \(plate\) and the button \(body\) meet: 2\.8 mm in depth \(z\)"):
+        layout.layouts(text)
+
+
+def test_boards_have_their_holes_inside_and_their_plug_below() -> None:
+    for board in BOARDS.values():
+        for x, y in board.holes:
+            assert 3 <= x <= board.width - 3
+            assert 3 <= y <= board.height - 3
+        assert board.boxes["plate"][3:5] == (board.width, board.height)
+        assert board.boxes["power plug"][1] < 0, "at the lower edge, the header above"
