@@ -228,14 +228,16 @@ class StorageMonitor:
                 log.error("choice not ended reason=%s", error.strerror or error)
 
     def _record_choice(self) -> None:
-        """Record outside the spool that an event was chosen in it."""
+        """Record outside the spool that an event was chosen in it, or that a wipe has ended all."""
         directory, stamp = self._spool.directory, choices.stamp(self._spool.directory)
         if self._known_spools_file is None or stamp == self._recorded_choice:
             return
         try:
-            if choices.read(directory, self._good_config).link_id and (spool_id := read_id(directory)):
-                record = ChoiceRecord(spool_id, choices.Said.by(self._good_config).event)
-                choice_record.write(self._known_spools_file.parent, record)
+            chosen, folder = choices.read(directory, self._good_config), self._known_spools_file.parent
+            record = ChoiceRecord(read_id(directory), choices.Said.by(self._good_config).event)
+            is_older = not chosen.link_id and choice_record.read(folder).over == record.over  # ended by that record
+            if chosen.link_id is not None and chosen is not choices.UNKNOWN and record.spool and not is_older:
+                choice_record.write(folder, record)
         except OSError as error:
             log.error("choice not noted reason=%s", error.strerror or error)
         else:

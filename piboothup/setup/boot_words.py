@@ -20,7 +20,9 @@ from piboothup.setup.boot_toml import SAVED, Place
 
 WIFI: Final[Mapping[str, Any]] = {"ssid": "", "password": "", "hidden": False, "priority": 0, "security": "auto"}
 """Keys of a network, with their defaults."""
-TABLES: Final[dict[str, Any]] = {each.name: each.default for each in records.fields(Config)}
+_REVISION: Final = "revision"
+"""Setting of root's helper, which nobody writes."""
+TABLES: Final[dict[str, Any]] = {each.name: each.default for each in records.fields(Config) if each.name != _REVISION}
 TOP: Final = (*(name for name, default in TABLES.items() if not records.is_dataclass(default)), "country")
 """Settings that stand above the tables."""
 _EXAMPLES: Final = {"ssid": '"Barn"', "password": '"secret words"', "hidden": "true", "priority": "10"} | {
@@ -28,7 +30,7 @@ _EXAMPLES: Final = {"ssid": '"Barn"', "password": '"secret words"', "hidden": "t
 }
 _BACKSLASH: Final = r"In double quotes a backslash begins it: use single quotes, as in password = 'a\b'."
 _KEYS: Final[dict[str, tuple[str, ...]]] = {
-    name: tuple(each.name for each in records.fields(default))
+    name: tuple(each.name for each in records.fields(default) if each.name != _REVISION)
     for name, default in TABLES.items()
     if records.is_dataclass(default)
 } | {"wifi": tuple(WIFI)}

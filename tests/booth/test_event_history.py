@@ -333,6 +333,19 @@ def test_f12_without_its_disk_a_choice_gives_way_to_none(box: History, meanwhile
     assert box.in_force() == "tonight2"
 
 
+def test_f12_after_a_wipe_another_disk_brings_no_event_back(box: History) -> None:
+    """Root's settings have the former guests' event still."""
+    box.code(eventpics={"link_id": "former12"})
+    box.start()
+    box.wipe_all()
+    assert box.in_force() == ""
+    box.spool.directory.rename(box.root / "away")
+    for _ in range(2):
+        assert box.in_force() == ""
+    box.code(eventpics={"link_id": "tonight1"})
+    assert box.in_force() == "tonight1"
+
+
 def test_f12_without_its_disk_an_unchosen_event_stays(box: History) -> None:
     box.hand("tonight1")
     box.start().choose(language="de")
