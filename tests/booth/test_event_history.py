@@ -530,10 +530,37 @@ def race(box: History, chance: random.Random) -> str:
     return f" {is_card=} {chosen}"
 
 
+def mistake(box: History, chance: random.Random) -> str:
+    """Make a mistake in the config, perhaps show a code then and lose root's settings, and mend it."""
+    good = box.config.read_text()
+    box.config.write_text(chance.choice(["", "[capture\n", f"{good}[capture]\ncountdown_s = 99\n"]))
+    box.start()
+    if is_named := chance.random() < 0.5:
+        box.code(eventpics={"link_id": box.fresh()})
+    if is_lost := chance.random() < 0.5:
+        box.settings.unlink(missing_ok=True)
+    found = box.in_force()
+    assert found in ("", box.last)
+    box.config.write_text(good)
+    return f" {is_named=} {is_lost=} {found}"
+
+
 def step(box: History, chance: random.Random) -> str:
     """Do something that may name an event, or damage a file; what it was."""
     does = chance.choice(
-        ["card", "plain card", "code", "plain code", "menu", "other menu", "wipe", "damage", "start", "race", "race"]
+        [
+            "card",
+            "plain card",
+            "code",
+            "plain code",
+            "menu",
+            "other menu",
+            "wipe",
+            "damage",
+            "start",
+            "race",
+            "config",
+        ]
     )
     match does:
         case "card":
@@ -549,11 +576,13 @@ def step(box: History, chance: random.Random) -> str:
         case "other menu":
             box.start().choose(language=chance.choice(["en", "de"]), paused=chance.random() < 0.5)
         case "wipe":
-            box.wipe_all()
-        case "race":
-            does += race(box, chance)
+            if not service_config(argparse.Namespace(config=str(box.config))).errors:  # as the command
+                box.start()
+                box.wipe_all()
+        case "race" | "config":
+            does += race(box, chance) if does == "race" else mistake(box, chance)
         case "damage":
-            file = chance.choice([box.settings, box.chosen, box.good])
+            file = chance.choice([box.settings, box.settings.with_name("settings.toml.last"), box.chosen, box.good])
             whole = file.read_bytes() if file.exists() else b""
             file.unlink(missing_ok=True)
             if (left := chance.choice([None, b"", whole[: chance.randrange(len(whole) + 1)]])) is not None:
