@@ -1,5 +1,7 @@
 """`python -m hardware.make`: make everything anew; `--check`: say what is stale, with exit status 1.
 
+`--album LINK FILE.svg` makes a lid's card with the code of one event's album instead.
+
 Products whose tools are not installed are left as they are, and named.
 """
 
@@ -10,8 +12,10 @@ import importlib
 import sys
 from pathlib import Path
 
+from hardware.make import cards
 from hardware.make.products import Product, products
 from hardware.make.tables import FOLDER, TableError
+from piboothup.config import LANGUAGES
 
 
 def main() -> int:
@@ -19,7 +23,13 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m hardware.make", description=__doc__)
     arguments.add_argument("--check", action="store_true", help="change nothing; say what is stale")
     arguments.add_argument("names", nargs="*", help="only products whose path begins so")
+    arguments.add_argument("--album", nargs=2, metavar=("LINK", "FILE.svg"), help="a lid's card for one album")
+    arguments.add_argument("--language", choices=LANGUAGES, default="en", help="of that card")
     given = arguments.parse_args()
+    if given.album:
+        link, file = given.album
+        Path(file).write_text(cards.lid(given.language, link), encoding="utf-8")
+        return 0
     stale, left = [], []
     try:
         for product in products():

@@ -13,12 +13,12 @@ _SHARE = 0.001
 """Share of the pixels that may differ so."""
 
 
-def png_of(svg: str) -> bytes:
+def png_of(svg: str, colours: int = 64) -> bytes:
     """Draw an SVG in its own size."""
     import cairosvg  # noqa: PLC0415  (of the extra `hardware`)
 
     with Image.open(io.BytesIO(cairosvg.svg2png(bytestring=svg.encode()))) as drawn:
-        return as_png(drawn.convert("RGB"))
+        return as_png(drawn.convert("RGB"), colours)
 
 
 def as_png(picture: Image.Image, colours: int = 64) -> bytes:

@@ -7,13 +7,16 @@ tools' versions.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from hardware.make import bill, layout, pictures, sheets, wiring
+from hardware.make import bill, cards, layout, photo_sheet, pictures, sheets, wiring
+from hardware.make.devices import CAMERAS
 from hardware.make.layout import Layout
 from hardware.make.tables import FOLDER, Parts, parts, wires
+from piboothup.config import LANGUAGES
 from piboothup.records import dataclass
 
 PICTURES = (
@@ -21,6 +24,8 @@ PICTURES = (
     *("step-1-inserts", "step-2-camera", "step-3-panel", "step-4-button", "step-5-board", "step-7-close"),
 )
 """Of each case; step 6 is the diagram of its wires."""
+_GUEST_M = 0.55
+"""Width of a guest who stands beside another, metres."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,20 @@ def products() -> Iterator[Product]:
         yield _text(f"diagrams/{name}.svg", draw)
     for name, draw in drawings.items():
         yield _picture(f"diagrams/{name}.png", draw)
-    yield from _cases(layout.layouts())
+    for language in LANGUAGES:
+        for card, drawn in (("lid", cards.lid), ("operator", cards.operator)):
+            name, make = f"cards/{card}-{language}", partial(drawn, language)
+            yield _text(f"{name}.svg", make)
+            yield Product(f"{name}.pdf", partial(_pdf, make), cards.is_same_page, ("cairosvg", "pypdfium2"))
+    yield _picture("pictures/photos.png", photo_sheet.sheet, colours=256)
+    yield from _cases(table, layout.layouts())
 
 
 def blocks(table: Parts) -> dict[str, str]:
     """Parts of the text that are made, by name."""
     return {
         "budget": bill.budget_table(table),
+        "distances": _distances(),
         **{f"bill {build}": bill.as_table(table, build) for build in table.builds},
         **{f"build {key}": _about(table, key) for key in table.builds},
     }
@@ -71,6 +83,16 @@ def with_blocks(text: str, made: dict[str, str]) -> str:
     return re.sub(r"<!-- made: ([\w -]+?) -->\n.*?<!-- /made -->", block, text, flags=re.DOTALL)
 
 
+def _distances() -> str:
+    names = [camera.name for camera in CAMERAS.values()]
+    rows = [f"| Guests stand at | {' | '.join(f'{name} sees' for name in names)} |", f"|---|{'---|' * len(names)}"]
+    for metres in (1.0, 1.5, 2.0, 2.5):
+        wide = [2 * metres * math.tan(math.radians(camera.view_deg / 2)) for camera in CAMERAS.values()]
+        seen = " | ".join(f"{width:.1f} m: {int(width / _GUEST_M)} guests side by side" for width in wide)
+        rows.append(f"| {metres} m | {seen} |")
+    return "\n".join(rows) + "\n"
+
+
 def _about(table: Parts, key: str) -> str:
     build = table.builds[key]
     must, may = bill.cost(table, key)
@@ -83,11 +105,21 @@ def _text(path: str, make: Callable[[], str]) -> Product:
     return Product(path, lambda: make().encode(), bytes.__eq__)
 
 
-def _picture(path: str, draw: Callable[[], str]) -> Product:
-    return Product(path, lambda: pictures.png_of(draw()), pictures.is_same_picture, ("cairosvg",))
+def _picture(path: str, draw: Callable[[], str], *needs: str, colours: int = 64) -> Product:
+    return Product(path, lambda: pictures.png_of(draw(), colours), pictures.is_same_picture, ("cairosvg", *needs))
 
 
-def _cases(found: list[Layout]) -> Iterator[Product]:
+def _pdf(draw: Callable[[], str]) -> bytes:
+    return cards.pdf_of(draw())
+
+
+def _parts_sheet(table: Parts, key: str, case: Layout) -> str:
+    from hardware.make import part_pictures  # noqa: PLC0415  (of the extra `hardware`)
+
+    return part_pictures.sheet(table, key, case)
+
+
+def _cases(table: Parts, found: list[Layout]) -> Iterator[Product]:
     """Solids of every case, and pictures of each with the panel of its bill."""
     last = {case.key: case for case in found}
     for case in found:
@@ -95,6 +127,7 @@ def _cases(found: list[Layout]) -> Iterator[Product]:
     for key, case in last.items():
         for part in ("lid", "hood", "guard", "coupon"):
             yield _solid(case, part, f"{key}-{part}")
+        yield _picture(f"pictures/{key}-parts.png", partial(_parts_sheet, table, key, case), "manifold3d")
         for name in PICTURES:
             yield _render(case, name, f"pictures/{key}-{name}.png")
 

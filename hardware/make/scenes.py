@@ -62,10 +62,12 @@ def printed(layout: Layout) -> Image.Image:
     return render(shapes, View(-20, 38, (960, 420)))
 
 
-def thing(layout: Layout, name: str) -> Image.Image:
-    """A bought thing alone."""
-    cap = _cap(layout) if name == "button" else []
-    return render([*_things(layout, name), *cap], View(-28, 24, (240, 190), 0.1))
+def thing(layout: Layout, name: str) -> list[Shape]:
+    """A bought thing alone, without its plugs."""
+    return [
+        *_things(layout, name, without=("plugs", "power plug", "cable", "camera cable")),
+        *(_cap(layout) if name == "button" else []),
+    ]
 
 
 def _steps(layout: Layout, number: int) -> list[Shape]:
@@ -103,10 +105,16 @@ def _lid(layout: Layout, away: float) -> list[Shape]:
     return found
 
 
-def _things(layout: Layout, *names: str, move: tuple[float, float, float] = (0, 0, 0)) -> list[Shape]:
+def _things(
+    layout: Layout, *names: str, move: tuple[float, float, float] = (0, 0, 0), without: tuple[str, ...] = ()
+) -> list[Shape]:
     found, seen = [], set()
     for placed in free(layout):
-        if placed.thing in names and placed.name != "washer" and (placed.thing, placed.name) not in seen:
+        if (
+            placed.thing in names
+            and placed.name not in ("washer", *without)
+            and (placed.thing, placed.name) not in seen
+        ):
             seen.add((placed.thing, placed.name))
             found.append(shape(_body(placed.name, placed.box), _COLOURS[placed.name], move))
     return found

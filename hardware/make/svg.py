@@ -67,6 +67,10 @@ class Drawing:
             f'<text x="{_n(x)}" y="{_n(y)}" font-size="{_n(size)}"{more}{_attributes(look)}>{escape(words)}</text>'
         )
 
+    def image(self, x: float, y: float, width: float, height: float, address: str) -> None:
+        """Draw a picture, whose bytes are in its address."""
+        self._shape(f'<image x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" href="{address}"', {})
+
     def lines(self, x: float, y: float, rows: Iterable[str], size: float = 13, **look: object) -> float:
         """Draw rows of words below one another; returns the base line after the last."""
         for row in rows:

@@ -23,7 +23,7 @@ from piboothup.care.pins import HEADER_PINS, WIRED
 from piboothup.clock import SystemClock
 from piboothup.config import ButtonConfig, Config, LightConfig
 
-HARDWARE = Path(__file__).parent.parent / "hardware"
+HARDWARE = Path(__file__).parent.parent.parent / "hardware"
 BOARD_REVISIONS = {"Zero 2 W": 0x902120, "3 Model A+": 0x9020E0, "4 Model B": 0xC03111, "5": 0xC04170}
 LOW_AT_POWER_ON = range(9, 28)  # the kernel finds BCM 0 to 8 pulled up, the others pulled down
 

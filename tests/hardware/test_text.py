@@ -1,0 +1,98 @@
+"""hardware/README.md: what it shows is there, and what doctor is said to say is what doctor can say."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from hardware.make import layout, tables
+from hardware.make.devices import CAMERAS
+from hardware.make.tables import FOLDER
+from piboothup import health
+from piboothup.config import Config
+from piboothup.problems import codes, problem
+
+TEXT = (FOLDER / "README.md").read_text(encoding="utf-8")
+ROOT = FOLDER.parent
+CARE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "piboothup/care").glob("*.py"))
+
+
+def section(name: str) -> str:
+    return TEXT.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+
+
+def test_each_picture_and_file_that_the_text_names_is_here() -> None:
+    paths = re.findall(r"\]\(([^)#:]+)", TEXT)
+    assert len(paths) > 40
+    assert [path for path in paths if not (FOLDER / path).exists()] == []
+
+
+@pytest.mark.parametrize("folder", ["pictures", "diagrams", "case", "cards", "bill"])
+def test_each_thing_that_is_made_is_shown_or_linked(folder: str) -> None:
+    """A diagram as SVG or as PNG, a card as PDF."""
+    named = {path.rsplit(".", 1)[0] for path in re.findall(rf"\]\(({folder}/[^)]+)", TEXT)}
+    made = {path.relative_to(FOLDER).as_posix().rsplit(".", 1)[0] for path in (FOLDER / folder).iterdir()}
+    assert made - named <= {"pictures/pocket-printed", "pictures/pocket-exploded"}
+
+
+def test_what_doctor_is_said_to_say_is_what_it_says() -> None:
+    said = set(re.findall(r'"([a-z+-]+): ([^"]+)"', TEXT)) - {("the panel (washer) reaches", "")}
+    assert {check for check, _ in said} >= {"camera", "panel", "button", "light", "pins"}
+    checks = {check.value for check in health.Check}
+    for check, words in said:
+        assert check in checks, check
+        assert words.partition(", ")[0] in CARE, words
+        if check == "panel":
+            assert words.partition(", ")[2] in ("sh1106", "ssd1309", "ssd1306")
+
+
+def test_the_sentences_of_what_goes_wrong_are_the_catalogues() -> None:
+    known = {problem(code).sentence for code in codes()}
+    said = set(re.findall(r'`doctor` says "([^"]+\.)"', section("What goes wrong")))
+    assert len(said) >= 5
+    assert said <= known
+
+
+def test_settings_that_the_text_names_exist() -> None:
+    config = Config()
+    named = set(re.findall(r"`(panel|light|camera|button)\.([a-z_]+)\b", TEXT))
+    assert ("light", "lens_pin") in named
+    assert [(table, key) for table, key in named if not hasattr(getattr(config, table), key)] == []
+
+
+def test_shell_lines_are_ones_that_the_gate_runs() -> None:
+    gate = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
+    assert lines
+    assert [line for line in lines if line not in gate] == []
+
+
+@pytest.mark.parametrize("build", ["pocket", "party"])
+def test_each_step_has_a_check_and_each_picture_is_in_its_step(build: str) -> None:
+    steps = re.split(r"\n(?=\d\. )", section(f"{tables.parts().builds[build].name}, step by step"))[1:]
+    assert [int(step[0]) for step in steps] == list(range(1, 9))
+    for step in steps:
+        assert "*Check:*" in step or "look" in step
+        for number in re.findall(rf"pictures/{build}-step-(\d)", step):
+            shown = {"1": 1, "2": 3, "3": 4, "4": 5, "5": 6, "7": 8}
+            assert int(step[0]) == shown[number]
+
+
+def test_the_widths_of_the_picture_are_those_of_the_cameras() -> None:
+    (row,) = re.findall(r"\| 1.5 m \| ([\d.]+) m: .*?\| ([\d.]+) m: ", TEXT)
+    for shown, camera in zip(row, CAMERAS.values(), strict=True):
+        assert float(shown) == pytest.approx(3 * math.tan(math.radians(camera.view_deg / 2)), abs=0.06)
+
+
+def test_the_example_of_what_does_not_fit_is_what_is_told() -> None:
+    text = (FOLDER / "case.toml").read_text(encoding="utf-8").replace('panels = ["0.96", "1.3"]', 'panels = ["2.42"]')
+    (example,) = re.findall(r'as "(the panel \(washer\)[^"]+)"', TEXT.replace("\n", " "))
+    with pytest.raises(layout.CaseError, match=re.escape(example)):
+        layout.layouts(text)
+
+
+def test_the_licence_of_the_hardware_is_named() -> None:
+    assert "Licence of the hardware" in TEXT
+    assert "MIT License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
