@@ -48,14 +48,14 @@ def _verbs() -> Mapping[str, Verb]:
 
     def on_box(name: str) -> Verb:
         def do(values: Mapping[str, object]) -> str | None:
-            from piboothup.setup import boot_import, code_import, radio
+            from piboothup.setup import code_import, import_steps, radio
             from piboothup.spool.admin import users
 
             try:
                 uploader = pwd.getpwnam(users.UPLOADER)
             except KeyError:
                 raise Refused(f"no user {users.UPLOADER}") from None
-            box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
+            box = import_steps.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
             return code_import.VERBS[name](values, box, radio.Radio(radio.LIMIT_S))
 
         return do
@@ -65,12 +65,12 @@ def _verbs() -> Mapping[str, Verb]:
 
 def take_stick(_given: argparse.Namespace) -> int:
     """Take what a stick's file says, answer beside it, and leave the result for the verb."""
-    from piboothup.setup import boot_import, code_import, radio
+    from piboothup.setup import code_import, import_steps, radio
     from piboothup.setup.stick import file, verb
     from piboothup.spool.admin import users
 
     uploader = _begin("take what a stick says", users.UPLOADER)
-    box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
+    box = import_steps.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
     point = verb.RUNTIME / "disk"
     try:
         point.mkdir(exist_ok=True)
@@ -119,12 +119,12 @@ def open_spool(_given: argparse.Namespace) -> int:
 
 def import_file(_given: argparse.Namespace) -> int:
     """Take what a cut has left of a code, then what the file on the card says if it is new, and answer beside it."""
-    from piboothup.setup import boot_answer, boot_import, code_import, radio
+    from piboothup.setup import boot_answer, boot_import, code_import, import_steps, radio
     from piboothup.setup.boot_text import names_in
     from piboothup.spool.admin import users
 
     uploader = _begin("take what the card says", users.UPLOADER)
-    box = boot_import.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
+    box = import_steps.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
     try:
         with code_import.exclusive(box):
             code_import.finish(box, radio.put_in_force)

@@ -24,8 +24,7 @@ from piboothup.config.codes import ALBUM_URL, event_id
 from piboothup.config.reading import Reading
 from piboothup.records import dataclass, field
 from piboothup.setup import boot_words
-from piboothup.setup.boot_text import NotText, decode
-from piboothup.setup.boot_toml import SAVED, Place, mistake_of, places, sections
+from piboothup.setup.boot_text import SAVED, NotText, Place, decode, mistake_of, places, sections
 from piboothup.setup.boot_words import TABLES, TOP, BootNetwork, Wrong, network_of, unknown, unknown_zone
 from piboothup.setup.root_settings_file import laid_over
 

@@ -16,7 +16,7 @@ from piboothup import records
 from piboothup.config import Config, Secret
 from piboothup.config.codes import CodeError, Fault, Security, WifiNetwork
 from piboothup.records import dataclass, field
-from piboothup.setup.boot_toml import SAVED, Place
+from piboothup.setup.boot_text import SAVED, Place
 
 WIFI: Final[Mapping[str, Any]] = {"ssid": "", "password": "", "hidden": False, "priority": 0, "security": "auto"}
 """Keys of a network, with their defaults."""

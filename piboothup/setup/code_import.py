@@ -32,9 +32,10 @@ from piboothup.config.codes import BoothCode, CodeError, WifiNetwork, make, pars
 from piboothup.records import replace
 from piboothup.root_requests import WifiResult
 from piboothup.setup import boot_import, root_settings_file, wifi_profiles
-from piboothup.setup.boot_import import PENDING, Box, spoke_later, write_key
+from piboothup.setup.boot_import import PENDING, spoke_later
 from piboothup.setup.boot_text import names_in
 from piboothup.setup.errors import KeepsNothing, Refused
+from piboothup.setup.import_steps import Box, write_key
 from piboothup.setup.radio import Radio, keep_country
 from piboothup.spool import durable
 from piboothup.text import read_bytes

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from piboothup.config import Secret
 from piboothup.config.codes import Security
 from piboothup.setup.boot_file import BootFile, read
-from piboothup.setup.boot_text import NotText, decode
-from piboothup.setup.boot_toml import SAVED, without_secrets
+from piboothup.setup.boot_text import SAVED, NotText, decode, without_secrets
 
 KEY = "canary-key-3b9f5a01c6d2"
 PASSWORD = "canary ; \\ $ wörd 🎉"

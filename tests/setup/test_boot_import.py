@@ -21,10 +21,10 @@ from piboothup.cli import main
 from piboothup.commands import setup
 from piboothup.config import Secret, import_record, load_effective
 from piboothup.config.codes import BoothCode, WifiNetwork, make
-from piboothup.setup import boot_import, code_import, radio, root_settings_file, wifi_profiles
+from piboothup.setup import boot_import, code_import, import_steps, radio, root_settings_file, wifi_profiles
 from piboothup.setup.boot_answer import ANSWER, Imported
-from piboothup.setup.boot_import import Box
 from piboothup.setup.errors import Refused
+from piboothup.setup.import_steps import Box
 from piboothup.setup.wifi_profiles import path_of, saved_password
 from piboothup.spool import durable
 from piboothup.spool.disk.file_system import Storage
@@ -58,7 +58,7 @@ KNOWN_FILE_SYSTEMS = Path("/proc/filesystems").read_text()
 @pytest.fixture(autouse=True)
 def _same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of two histories are compared byte by byte: all is said at the same moment."""
-    for module in (boot_import, code_import):
+    for module in (import_steps, code_import):
         monkeypatch.setattr(module, "moment", lambda _: "boot-a:100000")
         monkeypatch.setattr(module, "boot_start", lambda _: "boot-a:0")
 
@@ -442,7 +442,7 @@ def programs(card: Card, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(setup, "ETC", card.box.etc)
     monkeypatch.setattr(setup, "SYSTEM_DIRECTORY", card.root)
     made = partial(KeptBox, etc=card.box.etc, profiles=card.box.profiles, trials=card.root / "trials")
-    monkeypatch.setattr(boot_import, "Box", lambda box_id, boot, key_owner: made(box_id, boot))
+    monkeypatch.setattr(import_steps, "Box", lambda box_id, boot, key_owner: made(box_id, boot))
     monkeypatch.setattr(pwd, "getpwnam", lambda _: SimpleNamespace(pw_uid=os.geteuid(), pw_gid=os.getegid()))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(setup, "_box_id", lambda: card.box.id)
@@ -816,7 +816,7 @@ def test_u02_a_key_that_root_may_not_read_leaves_the_card(card: Card, monkeypatc
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return path.read_bytes()
 
-    monkeypatch.setattr(boot_import, "read_bytes", refused)
+    monkeypatch.setattr(import_steps, "read_bytes", refused)
     card.imported()
     assert card.file.read_text(encoding="utf-8") == MASKED
 
@@ -881,7 +881,7 @@ def test_u04_settings_of_another_box_s_table_go_with_its_file(card: Card, text: 
 
 
 def test_f09_a_system_without_networkmanager_keeps_what_it_has(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boot_import, "look", lambda path: Storage.DISK if path.stat() else None)
+    monkeypatch.setattr(import_steps, "look", lambda path: Storage.DISK if path.stat() else None)
     monkeypatch.setattr(KeptBox, "forgets", Box.forgets)
     shutil.rmtree(card.box.profiles)
     card.imported()
@@ -897,7 +897,7 @@ def test_f09_secrets_stay_on_the_card_of_a_system_in_memory(
     """An overlay over the system: what the import wrote is gone at power-off, and the card would have it no more."""
     memory = card.box.etc if folder == "etc" else card.box.profiles
     kind = {memory: Storage.MEMORY}
-    monkeypatch.setattr(boot_import, "look", lambda path: kind.get(path, Storage.DISK))
+    monkeypatch.setattr(import_steps, "look", lambda path: kind.get(path, Storage.DISK))
     monkeypatch.setattr(KeptBox, "forgets", Box.forgets)
     card.imported()
     assert all(secret in card.file.read_text(encoding="utf-8") for secret in (KEY, PASSWORD))

@@ -25,9 +25,10 @@ from piboothup.config.codes import BoothCode, GuestLink, Security, WifiNetwork, 
 from piboothup.config.import_record import ImportRecord, ImportWatch
 from piboothup.records import replace
 from piboothup.root_requests import WifiResult
-from piboothup.setup import boot_import, code_import, radio, root_settings_file, wifi_profiles
-from piboothup.setup.boot_import import PENDING, Box
+from piboothup.setup import boot_import, code_import, import_steps, radio, root_settings_file, wifi_profiles
+from piboothup.setup.boot_import import PENDING
 from piboothup.setup.errors import Refused
+from piboothup.setup.import_steps import Box
 from piboothup.setup.radio import Radio
 from piboothup.spool import durable
 from piboothup.status import UploaderReport, UploaderState, WifiReport
@@ -50,7 +51,7 @@ def box_in(folder: Path) -> Box:
 @pytest.fixture(autouse=True)
 def _same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of two histories are compared byte by byte: all is said at the same moment."""
-    for module in (boot_import, code_import):
+    for module in (import_steps, code_import):
         monkeypatch.setattr(module, "moment", lambda _: "boot-a:100000")
         monkeypatch.setattr(module, "boot_start", lambda _: "boot-a:0")
 

@@ -20,7 +20,7 @@ from piboothup.commands import setup
 from piboothup.commands.arguments import command_parser
 from piboothup.root_requests import Answer, Outcome, Request, WifiResult
 from piboothup.setup import code_import, power
-from piboothup.setup.boot_import import Box
+from piboothup.setup.import_steps import Box
 from piboothup.setup.radio import Radio
 from tests.support.deadline import PATIENCE_S
 from tests.support.users import BOOTH, GROUP, IS_ROOT, make_runtime, needs_users, user

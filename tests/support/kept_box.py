@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from piboothup.setup import boot_import
+from piboothup.setup.import_steps import Box
 
 
-class KeptBox(boot_import.Box):
+class KeptBox(Box):
     """The box; the kind of its file system is not looked at."""
 
     forgets = False

@@ -16,8 +16,8 @@ from pathlib import Path
 from piboothup.root_requests import StickResult
 from piboothup.setup import boot_answer, boot_file, boot_import
 from piboothup.setup.boot_answer import ANSWER, Imported
-from piboothup.setup.boot_import import Box
 from piboothup.setup.boot_text import names_in
+from piboothup.setup.import_steps import Box
 from piboothup.setup.stick.mounting import Unreadable, mounted
 from piboothup.spool import durable
 from piboothup.text import NotAFile, open_file

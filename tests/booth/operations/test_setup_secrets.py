@@ -118,7 +118,7 @@ def test_c03_no_secret_of_a_set_up_is_told_to_anybody(
     assert {place for place, text in places.items() if "canary-key" in text or "canary-password" in text} == set()
 
 
-def _imported(place: boot_import.Box, before: str, after: str) -> str:
+def _imported(place: KeptBox, before: str, after: str) -> str:
     """The answer to the file with this change."""
     (place.boot / CARD).write_text(FILE.replace(before, after, 1))
     done = boot_import.run(place, lambda _country: None)
@@ -127,7 +127,7 @@ def _imported(place: boot_import.Box, before: str, after: str) -> str:
     return (place.boot / ANSWER).read_text()
 
 
-def _commands(place: boot_import.Box, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
+def _commands(place: KeptBox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(setup, "BOOT", place.boot)
     monkeypatch.setattr(setup, "ETC", place.etc)
