@@ -160,6 +160,7 @@ _BODIES: dict[str, Any] = {
     ],
     "wires": _wires,
     "wires-desk": _wires,
+    "wire-lamp": lambda: [(_box(1.8, 1.8, 60), _RED), (_box(1.8, 1.8, 60, 1.9), _DARK)],
     "breadboard": lambda: [(_box(83, 8.5, 55), (244, 244, 240)), (_box(83, 0.5, 4, 0, 8.5, 25), _STEEL)],
     "shrink": lambda: [(_tube(2.4, 1.8, 40).rotate([0, 0, 80]), _DARK)],
     "filament": lambda: [

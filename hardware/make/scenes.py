@@ -29,7 +29,9 @@ _COLOURS: dict[str, Colour] = {
     "body": (206, 52, 52),
     "nut": (60, 64, 70),
     "LED": (90, 220, 110),
-    "board": (40, 92, 150),
+    "clock": (40, 92, 150),
+    "flash board": (200, 64, 47),
+    "buzzer": (40, 42, 48),
 }
 
 
@@ -116,7 +118,8 @@ def _things(
             and (placed.thing, placed.name) not in seen
         ):
             seen.add((placed.thing, placed.name))
-            found.append(shape(_body(placed.name, placed.box), _COLOURS[placed.name], move))
+            colour = _COLOURS.get(placed.thing) or _COLOURS[placed.name]
+            found.append(shape(_body(placed.name, placed.box), colour, move))
     return found
 
 
