@@ -24,7 +24,7 @@ from piboothup.config.codes import ALBUM_URL, event_id
 from piboothup.config.reading import Reading
 from piboothup.records import dataclass, field
 from piboothup.setup import boot_words
-from piboothup.setup.boot_text import SAVED, NotText, Place, decode, mistake_of, places, sections
+from piboothup.setup.boot_text import SAVED, NotText, Place, decode, has_lost_end, mistake_of, places, sections
 from piboothup.setup.boot_words import TABLES, TOP, BootNetwork, Wrong, network_of, unknown, unknown_zone
 from piboothup.setup.root_settings_file import laid_over
 
@@ -35,6 +35,7 @@ _MOST_MISTAKES: Final = 30
 MOST_NETWORKS: Final = 32
 _NO_COUNTRY: Final = {"UK": "GB", "EN": "GB"}
 """What people write for a country, and its code."""
+_ANEW: Final = "Copy it anew, and eject card or stick before you pull it out."
 _OF_A_PROGRAM: Final = re.compile(r"(?i)\s*(\{\\rtf|<!doctype|<html|<\?xml)")
 """Begin of a text that a word processor or a browser saved."""
 
@@ -64,6 +65,8 @@ class BootFile:
     country: str = ""
     has_lost_event: bool = False
     """Whether it may name an event, but not so that it can be taken."""
+    has_lost_end: bool = False
+    """Whether it was not written to its end: it may have named an event."""
     has_boxes: bool = False
     own_table: bool = False
     """Whether a [[box]] was this box's."""
@@ -86,17 +89,17 @@ def read(content: bytes, box: str) -> BootFile:
             line, what = error.line, "This is not text."
         else:
             if not _OF_A_PROGRAM.match(text):
-                return _Parser(text, box).parse()
+                return _Parser(text, box, has_lost_end=has_lost_end(content)).parse()
             line, what = 1, "This is a document, not plain text."
     mistake = Mistake(line, what, "Save it as plain text (UTF-8), or make it anew with the set-up page.")
     return BootFile(has_lost_event=True, mistakes=[mistake], text=content.decode("utf-8", "replace"))
 
 
 class _Parser:
-    def __init__(self, text: str, box: str) -> None:
+    def __init__(self, text: str, box: str, *, has_lost_end: bool) -> None:
         self._text = text
         self._box = box
-        self._file = BootFile(has_lost_event=True, text=text)
+        self._file = BootFile(has_lost_event=True, has_lost_end=has_lost_end, text=text)
         self._lines = places(text)
         self._void: set[str] = set()
         """Tables of which nothing is taken."""
@@ -104,8 +107,10 @@ class _Parser:
         """See `boot_words.Words`."""
 
     def parse(self) -> BootFile:
-        tables = self._tables()
-        if tables is None or self._is_astray():
+        if self._file.has_lost_end and self._text.strip():
+            last = self._text.rstrip("\n").count("\n") + 1
+            self._file.mistakes.append(Mistake(last, "Zeros stand behind it: it has lost its end.", _ANEW))
+        if (tables := self._tables()) is None or self._is_astray():
             return self._file
         self._file.has_boxes = "box" in tables
         own = self._own_table(tables.pop("box", []))
@@ -119,8 +124,12 @@ class _Parser:
         own_country = table.pop("country", None)
         self._country(*((("country",), common) if own_country is None else ((*place, "country"), own_country)))
         self._settings(tables, place, table)
-        self._file.mistakes.sort(key=lambda mistake: mistake.line or 0)
-        return self._file
+        file = self._file
+        is_said = file.settings or file.networks or file.country or file.key or file.has_saved_key or file.mistakes
+        if not is_said and not file.has_boxes:
+            file.mistakes.append(Mistake(None, "It says nothing: it may have lost its end.", _ANEW))
+        file.mistakes.sort(key=lambda mistake: mistake.line or 0)
+        return file
 
     def _named(self, level: Mapping[str, Any], place: Place) -> dict[str, Any]:
         """The tables by the names of the settings, and where those stand."""
@@ -140,6 +149,11 @@ class _Parser:
         """The file as TOML; sections that are none are left out and told. None when nothing can be read."""
         lines = self._file.readable = self._text.split("\n")
         found = [*sections(self._text)]
+        if self._file.has_lost_end and not self._text.endswith("\n"):  # its last line may be half of what it was
+            first, end, name = found[-1]
+            if name == "box" and self._may_be_own(lines[first:end]):
+                return None
+            self._leave_out(first if name else end - 1, end, name)
         for first, end, name in found:
             if not self._left_out(first, end, name):
                 return None

@@ -78,6 +78,15 @@ def decode(content: bytes) -> str:
     return text if _is_toml(text) else "\n".join(map(_as_toml, text.split("\n")))
 
 
+def has_lost_end(content: bytes) -> bool:
+    """Whether there is nothing in the file, or zeros are in the place of its end: it was not written to the end.
+
+    Raises NotText.
+    """
+    text = _decoded(content)
+    return text.endswith("\0") or not text.strip("\ufeff \t\r\n")
+
+
 def _decoded(content: bytes) -> str:
     for mark, encoding in _MARKS:
         if content.startswith(mark):

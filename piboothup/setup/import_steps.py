@@ -170,7 +170,8 @@ class Import:
             settings["eventpics"] = {**event, "api_key_file": str(self._box.key_file)}
         path, anew = self._box.settings_file, self._is_of_another_box
         before = root_settings_file.event(path, anew=anew)
-        if self._file.has_lost_event and names_another_event(self._file.text, before):
+        is_cut_off = self._file.has_lost_end and "link_id" not in settings.get("eventpics", {})
+        if is_cut_off or (self._file.has_lost_event and names_another_event(self._file.text, before)):
             settings["eventpics"] = {**settings.get("eventpics", {}), "link_id": ""}
             self._done.notes.append("It may name another event, which can't be read: photos wait for that.")
         named = settings.get("eventpics", {}).get("link_id", "")
@@ -226,7 +227,7 @@ class Import:
             return content
         text = without_secrets(self._file.text, self._file.readable, secrets)
         ends = "\r\n" if b"\r" in content else "\n"
-        return None if text is None else text.replace("\n", ends).encode()
+        return None if text is None else text.replace("\n", ends).encode() + b"\0" * self._file.has_lost_end
 
     @contextlib.contextmanager
     def _telling(self, what: str) -> Iterator[None]:

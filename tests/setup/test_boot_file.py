@@ -96,13 +96,11 @@ CP1252 = WHOLE.replace("Łódź", "Größe").replace(PASSWORD, PASSWORD.replace(
         WHOLE.replace("\n", "\r").encode(),
         codecs.BOM_UTF16_LE + WHOLE.replace("\n", "\r\n").encode("utf-16-le"),
         WHOLE.replace("\n", "\u2028").encode(),
-        WHOLE.encode() + b"\0" * 512,
-        codecs.BOM_UTF16_LE + WHOLE.encode("utf-16-le") + b"\0" * 511,
         WHOLE.rstrip().encode(),
         WHOLE.replace("\n", " \t\n").encode(),
         WHOLE.replace(" = ", "\xa0=\xa0").replace("[eventpics]", "\xa0[eventpics]\u200b").encode(),
     ],
-    ids=range(15),
+    ids=range(13),
 )
 def test_c10_the_file_is_read_as_any_editor_leaves_it(content: bytes) -> None:
     assert_whole(read(content, BOX))
@@ -148,8 +146,34 @@ def test_c10_bytes_that_are_no_text_are_told_with_their_line() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 512, b"\xef\xbb\xbf", b"\n# soon\n", b"config_version = 1\n"])
-def test_u01_a_file_without_settings_says_nothing(content: bytes) -> None:
-    assert read(content, BOX) == BootFile(text=decode(content), readable=decode(content).split("\n"))
+def test_f12_a_file_without_settings_is_a_mistake(content: bytes) -> None:
+    """It was taken for one that says nothing: what had said its event before stayed in force, and nobody was told."""
+    file = read(content, BOX)
+    assert told(file) == [(None, "It says nothing: it may have lost its end.")]
+    assert file.has_lost_end is not any(content.strip(b"\0\xef\xbb\xbf"))
+    assert (file.settings, file.networks, file.secrets) == ({}, [], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_f12_zeros_behind_a_text_are_told_and_whole_lines_taken(encoding: str) -> None:
+    for text, taken in (
+        (WHOLE, {"eventpics", "capture"}),
+        (WHOLE[: WHOLE.index("[eventpics]")], set()),
+        ('[eventpics]\nlink_id = "abcd1234"\n[capture]\ncountdown_s = 1', {"eventpics"}),
+        ('name = "Booth"\nlanguage = "d', set()),
+    ):
+        file = read(text.encode(encoding) + b"\0" * 511, BOX)
+        assert (text.rstrip().count("\n") + 1, "Zeros stand behind it: it has lost its end.") in told(file)
+        assert file.has_lost_end
+        assert {name for name, value in file.settings.items() if isinstance(value, dict)} == taken
+
+
+def test_f12_a_cut_table_of_a_box_costs_the_file() -> None:
+    """What is common may be meant for others."""
+    text = f'name = "All"\n[[box]]\nid = "{BOX}"\n[box.eventpics]\nlink_id = "ab'
+    file = read(text.encode() + b"\0" * 100, BOX)
+    assert file.settings == {} and len(file.mistakes) == 1
+    assert read(text.replace(BOX, "9999").encode() + b"\0" * 100, BOX).settings == {"name": "All"}
 
 
 # -- mistakes ------------------------------------------------------------------------------------------------------

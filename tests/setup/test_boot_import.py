@@ -905,3 +905,33 @@ def test_f09_secrets_stay_on_the_card_of_a_system_in_memory(
     assert event_of(card) == "abcd1234"
     with pytest.raises(Refused, match="keeps nothing at power-off"):
         say_by_code(card, "tonight1")
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 300, b'name = "Fay"\n# of Saturday\0\0\0\0'])
+def test_f12_photos_wait_for_a_file_not_written_to_its_end(card: Card, content: bytes) -> None:
+    """The card was pulled too early: the event of the file before it is former guests'."""
+    card.imported()
+    card.file.write_bytes(content)
+    done = card.run()
+    assert done is not None and len(done.mistakes) == 1
+    assert event_of(card) == ""
+    assert "eject card or stick" in card.answer and import_record.read(card.box.etc).mistakes == 1
+    card.imported(FILE)
+    assert event_of(card) == "abcd1234"
+
+
+def test_f12_a_file_of_comments_is_told_and_ends_nothing(card: Card) -> None:
+    card.imported()
+    card.imported("# soon\n")
+    assert event_of(card) == "abcd1234"
+    assert import_record.read(card.box.etc).mistakes == 1
+
+
+def test_f12_a_lost_end_below_an_event_is_told(card: Card) -> None:
+    card.imported()
+    card.file.write_bytes(FILE.replace("abcd1234", "efgh5678").encode() + b"\0" * 100)
+    card.run()
+    assert event_of(card) == "efgh5678"
+    left = card.file.read_bytes()
+    assert KEY.encode() not in left and left.endswith(b"\0"), "it is still to be seen that it was cut"
+    assert "Zeros stand behind it" in card.answer

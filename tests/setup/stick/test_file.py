@@ -328,3 +328,10 @@ def test_u02_a_full_card_is_told_and_the_old_key_holds(stick: Stick, monkeypatch
     answer = (stick.read(ANSWER) or b"").decode()
     assert "The key can't be written" in answer
     assert (card.box.boot / "cmdline.txt").read_text() == KERNEL_LINE
+
+
+@pytest.mark.parametrize("content", ["", "\0" * 300, "# soon\n"])
+def test_f12_a_stick_whose_file_says_nothing_is_not_done(stick: Stick, content: str) -> None:
+    taken(stick.make("ext4").fill(holding(content)), StickResult.MISTAKES)
+    answer = (stick.read(ANSWER) or b"").decode()
+    assert "Nothing was taken." in answer and "eject card or stick" in answer
