@@ -182,11 +182,13 @@ class Import:
             )
         if not settings and not anew:
             return True
+        masked = self._masked(content, self._file.secrets) or content
         said = (moment if self._done.is_of_stick else boot_start)(self._box.clock)  # a card's file is older
+        if self._box.forgets:  # it is read at each start: the same words are said once
+            said = sha256(masked)[:16]
         note = replace(self._note, box=self._box.id, has_boxes=self._note.has_boxes or self._file.has_boxes)
         if not self._done.is_of_stick:
-            texts = (content, self._masked(content, self._file.secrets) or content)
-            hashes = dict.fromkeys([*map(sha256, texts), *others])
+            hashes = dict.fromkeys([*map(sha256, (content, masked)), *others])
             note = CardNote(tuple(hashes), self._box.id, self._file.has_boxes)
         with self._telling("The settings"):
             root_settings_file.update(path, settings, said, anew=anew, note=note)

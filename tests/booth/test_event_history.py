@@ -599,3 +599,55 @@ def test_f12_no_history_leads_back_to_a_former_event(box: History, seed: int) ->
     for _ in range(12):
         told.append(step(box, chance))
         assert box.in_force() in ("", box.last), told
+
+
+# -- a system in memory, whose import is done anew at each start ---------------------------------------------------
+
+
+@pytest.fixture
+def overlay(box: History, monkeypatch: pytest.MonkeyPatch) -> History:
+    monkeypatch.setattr(KeptBox, "forgets", True)
+    return box
+
+
+def cut_power(box: History) -> None:
+    """What was written into the system is gone; the card and the spool are disks."""
+    for path in box.box.etc.iterdir():
+        if path != box.config:
+            path.unlink()
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_f12_a_choice_outlasts_the_same_card_in_an_overlay(overlay: History, early: bool) -> None:
+    """`early`: the booth starts before the import is done, as it does not wait for it."""
+    overlay.name_on_card("carded01")
+    assert overlay.in_force() == "carded01"
+    cut_power(overlay)
+    overlay.choose("chosen01")
+    for _ in range(3):
+        cut_power(overlay)
+        overlay.power_on()
+        if early:
+            assert overlay.booth().active.context.link_id in ("", "chosen01")
+        overlay.take_card()
+        assert overlay.booth().active.context.link_id == "chosen01"
+
+
+@pytest.mark.parametrize("event", ["carded01", "carded02"])
+def test_f12_another_card_ends_a_choice_in_an_overlay(overlay: History, event: str) -> None:
+    overlay.name_on_card("carded01")
+    overlay.choose("chosen01")
+    cut_power(overlay)
+    overlay.card(f'name = "Barn"\n[eventpics]\nlink_id = "{event}"')
+    assert overlay.in_force() == event
+
+
+def test_f12_a_wipe_of_all_outlasts_the_card_in_an_overlay(overlay: History) -> None:
+    overlay.name_on_card("carded01")
+    assert overlay.in_force() == "carded01"
+    overlay.wipe_all()
+    cut_power(overlay)
+    assert overlay.in_force() == ""
+    cut_power(overlay)
+    overlay.name_on_card("carded02")
+    assert overlay.in_force() == "carded02"
