@@ -49,7 +49,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel. The glass stands `glass` in front of the plate."""
+    """A panel. The glass stands `glass` in front of the plate; the pins are in the middle of the upper edge."""
 
     name: str
     width: float
@@ -58,11 +58,22 @@ class Panel:
     glass: float
     view: tuple[float, float, float, float]
     """What must be seen: x, y, width, height."""
-    boxes: dict[str, Box]
     drivers: tuple[str, ...]
     orders: tuple[str, ...]
     """Orders of pins that are sold, as printed from left to right, seen from the front."""
     source: str
+
+    @property
+    def boxes(self) -> dict[str, Box]:
+        """What it takes, with its plugs."""
+        width, height, middle = self.width, self.height, self.width / 2
+        pins = max(len(order.split()) for order in self.orders) * _PIN / 2 + 1.6
+        return {
+            "plate": (0, 0, -self.plate, width, height, 0),
+            "glass": (0.4, 0.08 * height, 0, width - 0.4, 0.92 * height, self.glass),
+            "plugs": (middle - pins, height - 3.5, -16 - self.plate, middle + pins, height, -self.plate),
+            "parts": (3, 4, -2.4 - self.plate, width - 3, height - 4, -self.plate),
+        }
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,7 @@ class Button:
 
 
 _PLATE = 1.4
+_PIN = 2.54
 _HEADER = 8.5 + 5.5
 """Height of the header with jumper plugs that are bent over, mm."""
 _ZERO_HOLES = ((3.5, 3.5), (61.5, 3.5), (3.5, 26.5), (61.5, 26.5))
@@ -170,12 +182,6 @@ PANELS = {
         plate=1.2,
         glass=1.6,
         view=(2.2, 7.4, 22.9, 12.9),
-        boxes={
-            "plate": (0, 0, -1.2, 27.3, 27.8, 0),
-            "glass": (0.3, 4.2, 0, 27.0, 23.5, 1.6),
-            "plugs": (7, 24.4, -16, 20.3, 27.8, -1.2),
-            "parts": (3, 4, -2.8, 24, 24, -1.2),
-        },
         drivers=("ssd1306", "ssd1315"),
         orders=("GND VCC SCL SDA", "VCC GND SCL SDA"),
         source="typical of several makers; measure yours",
@@ -187,12 +193,6 @@ PANELS = {
         plate=1.2,
         glass=1.6,
         view=(2.6, 8.2, 30.4, 15.7),
-        boxes={
-            "plate": (0, 0, -1.2, 35.5, 33.7, 0),
-            "glass": (0.4, 4.6, 0, 35.1, 28.2, 1.6),
-            "plugs": (11.1, 30.2, -16, 24.4, 33.7, -1.2),
-            "parts": (4, 5, -2.8, 31, 29, -1.2),
-        },
         drivers=("sh1106",),
         orders=("VCC GND SCL SDA", "GND VCC SCL SDA"),
         source="typical of several makers; measure yours",
@@ -204,12 +204,6 @@ PANELS = {
         plate=1.6,
         glass=2.2,
         view=(7.0, 8.0, 58.0, 29.5),
-        boxes={
-            "plate": (0, 0, -1.6, 72.0, 43.5, 0),
-            "glass": (5.0, 3.0, 0, 67.0, 40.2, 2.2),
-            "plugs": (24, 40.0, -17, 48, 43.5, -1.6),
-            "parts": (6, 4, -4, 66, 39, -1.6),
-        },
         drivers=("ssd1309",),
         orders=("GND VCC SCL SDA", "GND VCC SCL SDA RES DC CS"),
         source="typical of several makers; they differ by some mm: measure yours",

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from hardware.make.devices import BOARDS, BUTTONS, CAMERAS, PANELS, Board, Box, Button, Camera, Panel
-from hardware.make.tables import FOLDER, TableError
+from hardware.make import case_table
+from hardware.make.case_table import CaseError, Parameters, Print
+from hardware.make.devices import BOARDS, CAMERAS, Board, Box, Button, Camera, Panel
 from piboothup.records import dataclass
 
 STANDOFF = 5.0
@@ -37,46 +37,6 @@ INSERT_MM, INSERT_DEEP = 4.0, 6.5
 _FRONT = {"case", "panel", "camera", "button", "lens light"}
 """Things that the front holds; the others hang on the lid, and may be in front of or behind them."""
 _AXES = ("width (x)", "height (y)", "depth (z)")
-
-
-class CaseError(TableError):
-    """Parameters that make no case, as a sentence with the dimension that fails."""
-
-
-@dataclass(frozen=True)
-class Print:
-    """What a printer can do."""
-
-    wall: float
-    thin: float
-    least: float
-    gap: float
-    bed: float
-    bridge: float
-    corner: float
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """A case of case.toml."""
-
-    width: float
-    height: float
-    depth: float
-    board: str
-    button: str
-    panels: list[str]
-    cameras: list[str]
-    lens_y: float
-    panel_y: float
-    button_y: float
-    board_x: float
-    board_y: float
-    keyhole: list[list[float]]
-    exits: list[float]
-    nut_z: float
-    lens_light: bool
-    extras: dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -167,27 +127,21 @@ def view_radius(camera: Camera, plate_front: float, z: float) -> float:
 
 def layouts(text: str | None = None) -> list[Layout]:
     """Every case with each of its panels, checked. Raises CaseError."""
-    path = FOLDER / "case.toml"
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8") if text is None else text)
-        can = Print(**table["print"])
-        cases = {key: Parameters(**entry) for key, entry in table["case"].items()}
-    except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
-        raise CaseError(f"case.toml: {error}.") from None
+    can, cases, panels, buttons = case_table.read(text)
     found = []
     for key, given in cases.items():
         for panel in given.panels:
             names: list[tuple[str, str, dict[str, Any]]] = [
-                ("panel", panel, PANELS),
+                ("panel", panel, panels),
                 ("board", given.board, BOARDS),
-                ("button", given.button, BUTTONS),
+                ("button", given.button, buttons),
                 *(("camera", camera, CAMERAS) for camera in given.cameras),
             ]
             for kind, name, known in names:
                 if name not in known:
                     raise CaseError(f"case.toml, {key}: no {kind} is called {name}; there are {', '.join(known)}.")
             deepest = max((CAMERAS[name] for name in given.cameras), key=lambda camera: camera.lens_z)
-            layout = Layout(key, given, can, PANELS[panel], BOARDS[given.board], BUTTONS[given.button], deepest)
+            layout = Layout(key, given, can, panels[panel], BOARDS[given.board], buttons[given.button], deepest)
             check(layout)
             found.append(layout)
     return found

@@ -97,7 +97,7 @@ def _about(table: Parts, key: str) -> str:
     build = table.builds[key]
     must, may = bill.cost(table, key)
     cost = f"about {must:.0f} €" + (f", with all options {must + may:.0f} €" if may else "")
-    rows = (("Time", build.hours), ("Tools", build.tools), ("Cost", cost), ("Difficulty", build.difficulty))
+    rows = (("Hours", build.hours), ("Tools", build.tools), ("Cost", cost), ("Difficulty", build.difficulty))
     return "| | |\n|---|---|\n" + "".join(f"| {name} | {told} |\n" for name, told in rows)
 
 

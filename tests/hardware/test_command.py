@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,8 @@ def copy(tmp_path: Path) -> Path:
 
 def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "hardware.make", *arguments]
-    return subprocess.run(command, cwd=copy.parent, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent)}  # for piboothup; the copy's `hardware` goes before
+    return subprocess.run(command, cwd=copy.parent, env=environment, capture_output=True, text=True, check=False)
 
 
 def change(path: Path, old: str, new: str) -> None:

@@ -8,8 +8,9 @@ import re
 import pytest
 
 from hardware.make import layout, tables
+from hardware.make.case_table import CaseError
 from hardware.make.devices import BOARDS, CAMERAS, PANELS
-from hardware.make.layout import CaseError, Layout
+from hardware.make.layout import Layout
 
 TEXT = (tables.FOLDER / "case.toml").read_text(encoding="utf-8")
 LAYOUTS = layout.layouts()
@@ -45,6 +46,11 @@ def test_no_two_things_meet_and_nothing_is_in_a_wall(case: Layout) -> None:
     for first, second in itertools.combinations(boxes, 2):
         if first.thing != second.thing:
             assert layout.overlap(first.box, second.box) is None
+
+
+def test_the_party_box_takes_a_pi_5_too() -> None:
+    layout.layouts(changed('board = "pi4"', 'board = "pi5"'))
+    assert BOARDS["pi5"].holes == BOARDS["pi4"].holes, "on the same posts"
 
 
 @each_layout
@@ -115,6 +121,28 @@ def test_parameters_that_make_no_case_are_told(text: str, told: str) -> None:
     with pytest.raises(CaseError, match=re.escape(told)) as raised:
         layout.layouts(text)
     assert str(raised.value).startswith("case.toml")
+
+
+def test_what_somebody_measures_goes_before_the_known_sizes() -> None:
+    own = '[panel."2.42"]\nwidth = 70.0\nview = [6.0, 8.0, 58.0, 29.5]\n[button."60"]\nhole = 24.2\n'
+    (case,) = [case for case in layout.layouts(TEXT + own) if case.panel.name == "2.42 inch"]
+    assert (case.panel.width, case.panel.boxes["plate"][3], case.button.hole) == (70.0, 70.0, 24.2)
+    assert case.panel_x + case.panel.view[0] + case.panel.view[2] / 2 == case.middle
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ('[panel."2.42"]\nwidth = 120.0\n', "the panel (plate) reaches"),
+        ('[panel."2.42"]\nwide = 70.0\n', "wide"),
+        ('[panel."3.0"]\nwidth = 70.0\n', "3.0"),
+        ('[button."60"]\ndepth = 90.0\n', "the button (body) reaches 6.4 mm into the wall in depth (z)"),
+    ],
+    ids=["too wide", "no such size", "no such panel", "too deep"],
+)
+def test_measures_that_make_no_case_are_told(own: str, told: str) -> None:
+    with pytest.raises(CaseError, match=re.escape(told)):
+        layout.layouts(TEXT + own)
 
 
 def test_the_button_into_the_board_is_told_with_its_depth() -> None:

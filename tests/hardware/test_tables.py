@@ -16,6 +16,7 @@ from hardware.make.tables import FOLDER, STATES, TableError
 PINS = (FOLDER / "pins.toml").read_text(encoding="utf-8")
 PARTS = (FOLDER / "parts.toml").read_text(encoding="utf-8")
 TABLE = tables.parts()
+REMEDY = "pip install -e '.[hardware]', then python -m hardware.make (pictures and PDFs follow from the texts)"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
@@ -103,7 +104,7 @@ def test_nothing_that_needs_no_tools_is_stale() -> None:
     assert len(plain) >= 4
     for product in plain:
         made = product.make()
-        assert product.is_same((FOLDER / product.path).read_bytes(), made), f"python -m hardware.make {product.path}"
+        assert product.is_same((FOLDER / product.path).read_bytes(), made), f"{product.path} is stale: {REMEDY}"
         assert not product.is_same(made.replace(b"1", b"2"), made)
 
 

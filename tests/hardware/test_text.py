@@ -9,7 +9,7 @@ import pytest
 
 from hardware.make import layout, tables
 from hardware.make.devices import CAMERAS
-from hardware.make.tables import FOLDER
+from hardware.make.tables import FOLDER, TableError
 from piboothup import health
 from piboothup.config import Config
 from piboothup.problems import codes, problem
@@ -89,7 +89,7 @@ def test_the_widths_of_the_picture_are_those_of_the_cameras() -> None:
 def test_the_example_of_what_does_not_fit_is_what_is_told() -> None:
     text = (FOLDER / "case.toml").read_text(encoding="utf-8").replace('panels = ["0.96", "1.3"]', 'panels = ["2.42"]')
     (example,) = re.findall(r'as "(the panel \(washer\)[^"]+)"', TEXT.replace("\n", " "))
-    with pytest.raises(layout.CaseError, match=re.escape(example)):
+    with pytest.raises(TableError, match=re.escape(example)):
         layout.layouts(text)
 
 
