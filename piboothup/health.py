@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
-from piboothup.problems import Problem, problem
+from piboothup.problems import FRAME_CODES, Problem, problem
 from piboothup.status import UploaderReport, UploaderState
 
 
@@ -57,7 +57,10 @@ class Check(StrEnum):
 
 
 REPORTED: dict[Check, tuple[str, ...]] = {
-    Check.CONFIG: ("bad_config", "config_default", "config_late", "card_file", "choices_damaged", "unused_setting"),
+    Check.CONFIG: (
+        *("bad_config", "config_default", "config_late", "card_file", "choices_damaged", "unused_setting"),
+        *FRAME_CODES,
+    ),
     Check.SERVICES: (
         "unsaved_jpeg",
         "unsaved_exif",

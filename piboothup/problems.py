@@ -57,6 +57,43 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "The test photo is blurred.",
         "Wipe the lens, take off its film, focus it (or set focus_m in [camera]).",
     ),
+    # photo frame
+    "frame_missing": (
+        "The photo frame can't be read.",
+        "Name its PNG file in [photo] frame, or none; photos go on without it.",
+    ),
+    "frame_format": (
+        "The photo frame is no PNG file.",
+        "Save it as a PNG with a transparent part; photos go on without it.",
+    ),
+    "frame_broken": (
+        "The photo frame's file is damaged.",
+        "Save it as a PNG once more; photos go on without it.",
+    ),
+    "frame_large": (
+        "The photo frame is too large.",
+        "Save it with at most 4000x3000 pixels and 20 MB; photos go on without it.",
+    ),
+    "frame_animated": (
+        "The photo frame is animated.",
+        "Save a single picture of it; photos go on without it.",
+    ),
+    "frame_depth": (
+        "The photo frame has 16 bits per colour.",
+        "Save it with 8 bits; photos go on without it.",
+    ),
+    "frame_opaque": (
+        "The photo frame has no transparent part: it would hide the photo.",
+        "Save it with transparency (alpha); photos go on without it.",
+    ),
+    "frame_memory": (
+        "Memory is short for the photo frame.",
+        "The last photo went without it; restart the box, or make the frame smaller.",
+    ),
+    "frame_failed": (
+        "The last photo could not be framed.",
+        "It went without the frame; if that stays, switch the box off and on.",
+    ),
     # card
     "card_full": ("The card is full.", "Photos are safe. Let the booth upload, or use a larger card."),
     "card_crowded": ("The card has no room for more files.", "Photos are safe. Let the booth upload."),
@@ -229,6 +266,10 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "button_missing": ("The button does not work.", "Check its wires and its pin in the config."),
     **SYSTEM_PROBLEMS,
 }
+
+
+FRAME_CODES = tuple(code for code in _CATALOGUE if code.startswith("frame_"))
+"""Why photos go without their frame."""
 
 
 def problem(code: str, detail: str = "") -> Problem:

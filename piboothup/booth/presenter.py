@@ -161,6 +161,7 @@ class Presenter:
             self._devices.signal_problem,
             self._panel.problem,
             self.runtime_problem,
+            self._saver.notice,
         )
         stuck = problem("button_stuck") if booth.stuck else None
         unused = self._unused_setting()

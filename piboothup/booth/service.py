@@ -62,8 +62,7 @@ from piboothup.status import BoothState, StatusFile
 
 log = logging.getLogger(__name__)
 
-_HOUSEKEEPING_S = 1.0
-_STATUS_S = 1.0
+_HOUSEKEEPING_S = _STATUS_S = 1.0
 _TURN_S = 5.0
 """Longest sleep of the loop, seconds: it feeds the watchdog."""
 _STARTING_TURN_S = 0.5
@@ -244,6 +243,7 @@ class BoothService:
         if booth.state is not BoothState.EXPOSING:
             is_countdown = booth.state is BoothState.COUNTDOWN
             self._camera.prepare(booth.zero_ns if is_countdown else None, booth.flash_on_ns)
+        self._saver.set_quiet(booth.is_quiet)
         self._self_test.frames.set_page(booth.page.kind if booth.page is not None else None)
 
     def _next_event(self) -> Event:

@@ -89,7 +89,7 @@ class StorageMonitor:
                 self._lock_stack.enter_context(self._spool.lock("booth"))
                 self._locked = True
             self._resume_wipe()
-            recover(self._spool)
+            recover(self._spool, frames=bool(self._config.photo.frame))
             self._start()
             self._spool.free_space.recheck_storage(allowed=self._config.spool.allow_memory)
         except SpoolUnusable as error:

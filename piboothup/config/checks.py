@@ -90,6 +90,13 @@ def directory(value: Any) -> Any:
     return str(PurePosixPath(value))
 
 
+def file(value: Any) -> Any:
+    """Validate a file's absolute path, or "" for none."""
+    if not _is_one_line(value) or not re.fullmatch(r"(/.{0,4095})?", value):
+        raise InvalidValue('a file named from the root on, in quotes, as in "/boot/firmware/frame.png" ("" for none)')
+    return value
+
+
 def identifier(value: Any) -> Any:
     """Validate an id of EventPics, or "" for none: no spaces, no path."""
     if not isinstance(value, str) or not re.fullmatch(r"(?!\.+$)[A-Za-z0-9._~-]{0,128}", value):

@@ -80,6 +80,10 @@ class CaptureConfig:
 class PhotoConfig:
     """What becomes of a photo that was taken."""
 
+    frame: str = checks.setting("", checks.file)
+    """PNG with transparency, laid over a copy of each photo; empty = none."""
+    originals: bool = checks.choice(True, False)
+    """Whether with a frame the originals are sent too; else they are kept on the card, to be exported."""
     take_back_s: float = checks.number(0.0, 0, 30)
     """Time in which a hold of the button keeps the photo from being sent, seconds; 0 = guests can't take it back."""
 

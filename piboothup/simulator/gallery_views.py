@@ -70,6 +70,7 @@ def examples(language: str) -> dict[str, View]:
         "ready-storage": replace(ready, notice=problem("storage_unknown")),
         "ready-hidden": replace(ready, notice=problem("photos_hidden")),
         "ready-config": replace(ready, notice=problem("config_default")),
+        "ready-frame": replace(ready, notice=problem("frame_opaque")),
         "ready-card-file": replace(ready, notice=problem("card_file")),
         "ready-config-unused": replace(ready, notice=problem("unused_setting")),
         "ready-config-late": replace(ready, notice=problem("config_late")),

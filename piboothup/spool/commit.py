@@ -13,7 +13,7 @@ from pathlib import Path
 from piboothup.problems import Problem, problem
 from piboothup.spool import SpoolError, contexts, durable, handover, layout_version
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import CONTEXTS, NEW, SENT, TEST_PHOTO, TMP
+from piboothup.spool.listing import CONTEXTS, HELD, NEW, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Session, Spool
 
@@ -56,6 +56,24 @@ def commit(spool: Spool, name: PhotoName, context: Context, jpeg: bytes, place: 
     _store(spool, session, name, placed, lambda: _put(spool, name, context, jpeg, part, placed, room, place))
     session.begun.discard(name.order)
     spool.free_space.record_size(len(jpeg))
+
+
+def commit_copy(spool: Spool, original: PhotoName, jpeg: bytes) -> tuple[PhotoName, bool]:
+    """Store the framed copy of a held photo in new/, then let its original go.
+
+    Return the copy's name, and whether the original is sent too. Raises NotSaved, OSError; then the original is held.
+    """
+    name, record = (
+        PhotoName.of(original.copy, jpeg),
+        contexts.read_record(spool.directory / CONTEXTS, original.context),
+    )
+    if record.own is None or record.context_of(original.order) != record.context_of(name.order):
+        raise NotSaved(problem("not_saved", "where the copy belongs is not known"))
+    if spool.framing_of(original) is None or not spool.path(original, HELD).is_file():
+        raise NotSaved(problem("not_saved", f"{original} is not held for a copy"))
+    spool.session.begun.add(name.order)
+    commit(spool, name, record.own, jpeg)
+    return name, handover.release_original(spool, original)
 
 
 def try_commit(spool: Spool, context: Context, jpeg: bytes) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from piboothup.spool import durable
 from piboothup.spool.capture_time import boots
-from piboothup.spool.listing import BOOTS, HELD, NEW, PARKED, QUARANTINE, SENT, WITHDRAWN
+from piboothup.spool.listing import BOOTS, HELD, KEPT, NEW, PARKED, QUARANTINE, SENT, WITHDRAWN
 from piboothup.spool.names import PhotoName
 from piboothup.spool.photo_file import VerifyingReader, matches_digest
 from piboothup.spool.store import Spool
@@ -55,16 +55,46 @@ def move_held(spool: Spool, name: PhotoName, place: str) -> None:
     durable.move(spool.path(name, HELD), spool.path(name, place))
 
 
-def release_held(spool: Spool) -> int:
-    """Move every photo in held/ to new/; return how many. One that can't be moved holds up no other."""
-    released = 0
-    for name in sorted(spool.names(HELD), key=lambda name: name.order):
+def release_original(spool: Spool, name: PhotoName) -> bool:
+    """Move a photo whose framed copy is made from held/ to new/, or to kept/; return whether it is sent.
+
+    Raises OSError.
+    """
+    framing = spool.framing_of(name)
+    place = NEW if framing is None or framing.originals else KEPT
+    move_held(spool, name, place)
+    return place == NEW
+
+
+def release_held(spool: Spool, frame: str = "") -> tuple[int, list[PhotoName]]:
+    """Move photos held by earlier starts on; return how many, and those that are yet to get a copy with this frame.
+
+    All others go to new/, or where an original goes that has its copy. One that can't be moved holds up no other.
+    """
+    released, due = 0, list[PhotoName]()
+    held = [name for name in spool.names(HELD) if spool.is_of_earlier_start(name)]
+    made = {boot: _numbers(spool, boot) for boot in {name.boot for name in held}}
+    for name in sorted(held, key=lambda name: name.order):
+        framing = spool.framing_of(name)
+        is_made = framing is not None and name.copy.seq in made[name.boot]
+        if framing is not None and framing.frame == frame and not is_made:
+            due.append(name)
+            continue
         try:
-            move_held(spool, name, NEW)
+            if is_made:
+                release_original(spool, name)
+            else:
+                move_held(spool, name, NEW)
             released += 1
         except OSError as error:
             spool.log_once(logging.ERROR, "still held photo=%s reason=%s", name, error.strerror)
-    return released
+    return released, due
+
+
+def _numbers(spool: Spool, boot: int) -> set[int]:
+    """Numbers of a boot's photos that the album has or is to have."""
+    there = {name.seq for place in (NEW, SENT, PARKED) for name in spool.listing.of_boot(place, boot)}
+    return there | {seq for _, seq in spool.read_boot(boot).retired}
 
 
 def restore(spool: Spool, name: PhotoName) -> None:

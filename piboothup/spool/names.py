@@ -97,6 +97,11 @@ class Identity:
         return self.boot, self.seq
 
     @property
+    def copy(self) -> Identity:
+        """The identity of its framed copy, for which the next number is reserved."""
+        return Identity(self.box, self.boot, self.seq + 1, self.boottime_ms, self.context)
+
+    @property
     def unique_id(self) -> str:
         """The identity as the 32 hex digits of EXIF's ImageUniqueID (Exif 2.32, tag 0xA420).
 

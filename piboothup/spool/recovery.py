@@ -15,7 +15,7 @@ from pathlib import Path
 from piboothup.records import dataclass
 from piboothup.spool import durable, handover
 from piboothup.spool.layout_version import rename_files
-from piboothup.spool.listing import CONTEXTS, FOLDERS_OF_2, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import CONTEXTS, FOLDERS_OF_2, HELD, NEW, PARKED, PROBE, QUARANTINE, SENT, TMP
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.photo_file import matches_digest
 from piboothup.spool.store import Spool
@@ -36,8 +36,11 @@ class Recovered:
     released: int = 0
 
 
-def recover(spool: Spool) -> Recovered:
-    """Empty tmp/ and held/. Call with the booth's lock held. What can't be moved now is left for the next start."""
+def recover(spool: Spool, *, frames: bool = False) -> Recovered:
+    """Empty tmp/ and held/. Call with the booth's lock held. What can't be moved now is left for the next start.
+
+    `frames`: the composer sees to held/.
+    """
     _tidy(spool)
     salvaged = quarantined = dropped = 0
     for part in sorted((spool.directory / TMP).glob("*.part")):
@@ -49,7 +52,8 @@ def recover(spool: Spool) -> Recovered:
             digest, is_empty = _read(part)
             if digest == name.digest:
                 salvaged += _salvage(spool, part, name)
-            elif is_empty or spool.path(name, QUARANTINE).exists():  # what was set aside earlier stays as it is
+            # What was set aside earlier stays as it is; a framed copy is made again.
+            elif is_empty or spool.path(name, QUARANTINE).exists() or _is_copy_of_held(spool, name):
                 durable.remove(part)
                 dropped += 1
             else:
@@ -57,7 +61,8 @@ def recover(spool: Spool) -> Recovered:
                 quarantined += 1
         except OSError as error:
             spool.log_once(logging.ERROR, "recovery left part=%s reason=%s", part.name, error.strerror)
-    found = Recovered(salvaged, quarantined, dropped, handover.release_held(spool))
+    released = 0 if frames else handover.release_held(spool)[0]
+    found = Recovered(salvaged, quarantined, dropped, released)
     if found != Recovered():
         log.warning(
             "spool recovered salvaged=%d quarantined=%d dropped=%d released=%d",
@@ -74,6 +79,12 @@ def _read(part: Path) -> tuple[str, bool]:
     with open_file(part) as file:
         content = file.read()
     return digest_of(content), not content.strip(b"\0")
+
+
+def _is_copy_of_held(spool: Spool, name: PhotoName) -> bool:
+    """Whether this is the framed copy of a photo that is still held."""
+    held = spool.listing.of_boot(HELD, name.boot)
+    return spool.read_boot(name.boot).is_copy(name.seq) and any(each.copy.order == name.order for each in held)
 
 
 def _tidy(spool: Spool) -> None:

@@ -22,7 +22,7 @@ from piboothup.records import dataclass, field, replace
 from piboothup.spool import SpoolError, contexts, durable, event_titles, layout_version, wipe_journal
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor
-from piboothup.spool.capture_time.boots import Boot
+from piboothup.spool.capture_time.boots import Boot, Framing
 from piboothup.spool.capture_time.timeline import Timeline
 from piboothup.spool.contexts import Context
 from piboothup.spool.disk import hidden_photos
@@ -81,6 +81,8 @@ class Session:
     """Number of the boot; 0 = the card took none yet."""
     last_seq: int = 0
     """Number of the latest photo."""
+    framing: Framing | None = None
+    """The frame in force, as recorded since the start."""
     begun: set[tuple[int, int]] = field(default_factory=set)
     """Boot and number of each photo that is not committed yet; on another disk they may be another photo's."""
     durable: set[Path] = field(default_factory=set)
@@ -101,6 +103,8 @@ class Spool:
         self.listing = Listing(directory)
         self.session = self._new_session(None)
         self._logged: set[str] = set()
+        self._first_seqs: dict[int, int] = {}
+        """By boot, the first number of this service's photos."""
 
     # -- start, lock and disk ---------------------------------------------------------------------------------
 
@@ -145,10 +149,12 @@ class Spool:
         used = [seq for _, seq in known.retired]
         for place in PLACES:
             used += [name.seq for name in self.listing.of_boot(place, session.boot)]
+        used += [seq + 1 for seq in used if known.framing_of(seq) is not None]
         last_seq = max([known.next_seq - 1, *(seq for seq in used if seq < BY_HAND)])
         now_ms = self.clock.boottime_ns() // 1_000_000
         boots.add_start(self._boots, session.boot, service, now_ms, last_seq + 1)
-        self.session = replace(session, started=True, last_seq=last_seq, begun=set())
+        self.session = replace(session, started=True, last_seq=last_seq, framing=None, begun=set())
+        self._first_seqs.setdefault(session.boot, last_seq + 1)
         self._logged.clear()
 
     def _prepare(self, location: Location | None) -> None:
@@ -232,9 +238,14 @@ class Spool:
         return self.listing.path(name, place)
 
     def photos_of(self, context: Context) -> set[tuple[int, int]]:
-        """Boot and number of each photo taken for this context, also of those deleted since the album has them."""
+        """Boot and number of each photo taken for this context, also of those deleted since the album has them.
+
+        Framed copies are made, not taken.
+        """
         there = (name for place in (*WAITING, SENT, KEPT) for name in self.names(place))
-        return {name.order for name in there if name.context == context.id} | self.retired(context.id)
+        found = {name.order for name in there if name.context == context.id} | self.retired(context.id)
+        known = {number: self.read_boot(number) for number in {boot for boot, _ in found}}
+        return {(boot, seq) for boot, seq in found if not known[boot].is_copy(seq)}
 
     def retired(self, context_id: str) -> set[tuple[int, int]]:
         """Boot and number of this context's photos that were sent and deleted to make room."""
@@ -271,16 +282,36 @@ class Spool:
             highest = self.listing.highest_boot()
             session.boot = boots.register(self._boots, self.clock.boot_id(), self.box, highest)
 
-    def next_identity(self, boottime_ms: int, context: Context) -> Identity:
+    def next_identity(self, boottime_ms: int, context: Context, *, has_copy: bool = False) -> Identity:
         """The identity of the next photo; each call uses up a number, whether or not the photo is committed.
 
-        Before the session is started the number may be another photo's: `commit` refuses it.
+        Before the session is started the number may be another photo's: `commit` refuses it. `has_copy`: the number
+        after it is used up too, for its framed copy.
         """
         session = self.session
-        session.last_seq += 1
+        seq = session.last_seq + 1
+        session.last_seq = seq + has_copy
         if session.started:
-            session.begun.add((session.boot, session.last_seq))
-        return Identity(self.box, session.boot, session.last_seq, boottime_ms, context.id)
+            session.begun.add((session.boot, seq))
+        return Identity(self.box, session.boot, seq, boottime_ms, context.id)
+
+    def begin_framing(self, frame: str, *, originals: bool) -> None:
+        """Record durably, once after each start, that photos get framed copies from now on. Raises OSError."""
+        session = self.session
+        if session.framing is None:
+            self.refuse_another_disk(session)
+            self.number_boot()
+            framing = Framing(session.last_seq + 1, frame, originals)
+            boots.add_framing(self._boots, session.boot, framing)
+            session.framing = framing
+
+    def framing_of(self, name: PhotoName) -> Framing | None:
+        """The frame that was in force for this photo; None when it gets no copy."""
+        return self.read_boot(name.boot).framing_of(name.seq)
+
+    def is_of_earlier_start(self, name: PhotoName) -> bool:
+        """Whether the photo was taken before this service's first start."""
+        return name.seq < self._first_seqs.get(name.boot, name.seq + 1)
 
     def read_boot(self, number: int) -> Boot:
         """What is written about a boot."""

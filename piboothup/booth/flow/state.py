@@ -114,10 +114,14 @@ class Booth:
         return (self.awaits_button or not self.health.is_tested) and self.problem is None
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether no photo is under way and no menu open."""
+        return self.state in (BoothState.READY, BoothState.REVIEW, BoothState.FAULT, BoothState.SETUP)
+
+    @property
     def takes_photos(self) -> bool:
         """Whether a press would take a photo now."""
-        resting = self.state in (BoothState.READY, BoothState.REVIEW, BoothState.FAULT, BoothState.SETUP)
-        return resting and self.can_expose and self.health.is_tested and self.health.fault is None
+        return self.is_quiet and self.can_expose and self.health.is_tested and self.health.fault is None
 
     @property
     def offers_take_back(self) -> bool:

@@ -54,12 +54,37 @@ class Exif:
 
 def with_exif(jpeg: bytes, exif: Exif) -> bytes:
     """The JPEG with an EXIF segment right after its first marker. Raises ValueError if these bytes are no JPEG."""
-    plain, details = _tags(exif, size_of(jpeg))
+    return _inserted(jpeg, *_tags(exif, size_of(jpeg)))
+
+
+def _inserted(jpeg: bytes, plain: _Tags, details: _Tags) -> bytes:
     picture = Image.Exif()
     picture.update(plain)
     picture.get_ifd(ExifTags.IFD.Exif).update(details)
     segment = picture.tobytes().replace(_entry(1), _entry(7))
     return b"".join((_MARKERS, (len(segment) + 2).to_bytes(2, "big"), segment, jpeg[2:]))
+
+
+def with_exif_of(photo: bytes, jpeg: bytes, unique_id: str) -> bytes:
+    """The JPEG, made of a photo by `with_exif`, with that photo's EXIF but its own size and ImageUniqueID.
+
+    Raises ValueError if these bytes are no JPEG.
+    """
+    if not photo.startswith(_MARKERS):
+        return with_exif(jpeg, Exif(unique_id, ""))
+    found = Image.Exif()
+    found.load(photo[6 : 4 + int.from_bytes(photo[4:6], "big")])
+    size, base = size_of(jpeg), ExifTags.Base
+    plain = {tag: _as_written(value) for tag, value in found.items() if tag != ExifTags.IFD.Exif}
+    details = {tag: _as_written(value) for tag, value in found.get_ifd(ExifTags.IFD.Exif).items()}
+    details[base.ImageUniqueID] = unique_id
+    details[base.ExifImageWidth], details[base.ExifImageHeight] = size
+    return _inserted(jpeg, plain, details)
+
+
+def _as_written(value: Any) -> Any:
+    """A value as it was before Pillow read it, which takes the UTF-8 of a text for Latin-1."""
+    return value.encode("latin-1") if isinstance(value, str) and not value.isascii() else value
 
 
 def check_exif(photo: bytes, exif: Exif) -> None:

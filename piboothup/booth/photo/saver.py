@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from piboothup.booth.errors import BoothError
 from piboothup.booth.flow.events import Event, MoveHeld, Saved, SaveTested, SavingFailed, StorageChecked, Withdrawn
@@ -30,8 +31,13 @@ from piboothup.spool.listing import HELD, NEW, WITHDRAWN
 from piboothup.spool.names import NO_PHOTO, PhotoName
 from piboothup.spool.store import Spool
 
+if TYPE_CHECKING:
+    from piboothup.booth.photo.composer import Composer
+
 log = logging.getLogger(__name__)
 
+_COMPOSER_S = 0.2
+"""How long the end of the service waits for a framed copy, which is made after the next start else, seconds."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _ANY_MOMENT_MS = 1_767_225_600_000
 """Placeholder time in a test photo's EXIF, so that the date tags are exercised without a trusted clock."""
@@ -65,7 +71,8 @@ class Saver:
         self._name, self._zone = config.name, zone(config.timezone)
         self._blamed = ""
         """The reason if the step under way fails, unless the error has its own."""
-        self._place = HELD if config.photo.take_back_s else NEW
+        self._is_held_for_guest = config.photo.take_back_s > 0
+        self._composer = _composer(config, spool, runtime)
         self._unmoved: dict[PhotoName, str] = {}
         """Held photos that could not be moved, and where to."""
         self._jobs: queue.SimpleQueue[tuple[Frame, _Tally | None] | MoveHeld | None] = queue.SimpleQueue()
@@ -97,8 +104,20 @@ class Saver:
             tally.held = len(found - tally.own)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread, and the composer's if there is a frame."""
         self._thread.start()
+        if self._composer is not None:
+            self._composer.start()
+
+    def set_quiet(self, quiet: bool) -> None:
+        """Tell whether no photo is under way and no menu open: only then framed copies are made. Never waits."""
+        if self._composer is not None:
+            self._composer.set_quiet(quiet)
+
+    @property
+    def notice(self) -> Problem | None:
+        """Why photos go without their frame; None when they do not, or without a frame."""
+        return None if self._composer is None else self._composer.problem
 
     def save(self, frame: Frame) -> None:
         """Hand over a frame; never waits. The thread posts `Saved` or `SavingFailed` afterwards."""
@@ -115,6 +134,8 @@ class Saver:
     def stop(self, timeout_s: float) -> bool:
         """Finish what was handed over so far, then end; return False if the card held it up for longer."""
         self._jobs.put(None)
+        if self._composer is not None:
+            self._composer.stop(_COMPOSER_S)
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -129,8 +150,8 @@ class Saver:
             del job  # its pixels, 18 MB of them, are not kept until the next photo
             self._post(answer)
             if name is not None:
-                if self._place == NEW:
-                    self._hint(name)
+                if not self._is_held_for_guest:
+                    self._hand_over(name)
                 log.info("saved photo=%s number=%d", name, self.taken)
             self._post(StorageChecked(commit.card_problem(self._spool)))
             for held, place in list(self._unmoved.items()):
@@ -139,6 +160,9 @@ class Saver:
     def _move(self, name: PhotoName, place: str) -> Problem | None:
         """Move a held photo; return what went wrong. It is then tried again after the next photo, if it is there."""
         self._unmoved.pop(name, None)
+        if place == NEW and self._has_copy(name):
+            self._hand_over(name)
+            return None
         try:
             handover.move_held(self._spool, name, place)
         except OSError as error:
@@ -148,13 +172,19 @@ class Saver:
             return problem("not_taken_back", error.strerror or "")
         log.info("held photo moved photo=%s place=%s", name, place)
         if place == NEW:
-            self._hint(name)
+            self._hand_over(name)
         else:
             self.recount()
         return None
 
-    def _hint(self, name: PhotoName) -> None:
-        """Tell the uploader of a photo in new/."""
+    def _has_copy(self, name: PhotoName) -> bool:
+        return self._composer is not None and self._spool.framing_of(name) is not None
+
+    def _hand_over(self, name: PhotoName) -> None:
+        """Tell the composer of a photo that is to get a copy, the uploader of any other."""
+        if self._composer is not None and self._has_copy(name):
+            self._composer.add(name)
+            return
         with contextlib.suppress(PermissionError):  # another user's uploader: it lists new/ anyway
             send_hint(self._runtime, "uploader", "new", str(name))
 
@@ -172,17 +202,19 @@ class Saver:
                 photo, _ = self._encoded(frame, NO_PHOTO)
                 commit.try_commit(self._spool, self._tally.context, photo)
                 return SaveTested(None), None
-            identity = self._spool.next_identity(_begun_ms(frame), tally.context)
+            has_copy = self._composer is not None and self._composer.begin()
+            identity = self._spool.next_identity(_begun_ms(frame), tally.context, has_copy=has_copy)
             photo, thumbnail = self._encoded(frame, identity.unique_id)
             name = PhotoName.of(identity, photo)
             tally.own.add(name.order)
-            commit.commit(self._spool, name, tally.context, photo, self._place)
+            place = HELD if has_copy or self._is_held_for_guest else NEW
+            commit.commit(self._spool, name, tally.context, photo, place)
         except Exception as error:  # noqa: BLE001  (the top of the thread: the next photo may go better)
             failed = _failure(error, self._blamed)
             log.error("photo not saved code=%s test=%s", failed.reason.code, tally is None)
             return failed if tally is not None else SaveTested(failed.reason), None
         tally.saved += 1
-        return Saved(self.taken, thumbnail, name if self._place == HELD else None), name
+        return Saved(self.taken, thumbnail, name if self._is_held_for_guest else None), name
 
     def _encoded(self, frame: Frame, unique_id: str) -> tuple[bytes, Plane]:
         """Encode the frame; return the JPEG with its EXIF, and a thumbnail. The frame is released in any case."""
@@ -214,6 +246,15 @@ class Saver:
             check_exif(photo, exif)
         self._blamed = "unsaved_defect"
         return photo, thumbnail
+
+
+def _composer(config: Config, spool: Spool, runtime: Path) -> Composer | None:
+    """The composer, if there is a frame; else nothing of it is loaded."""
+    if not config.photo.frame:
+        return None
+    from piboothup.booth.photo.composer import Composer  # noqa: PLC0415
+
+    return Composer(config, spool, runtime)
 
 
 def _begun_ms(frame: Frame) -> int:

@@ -18,7 +18,7 @@ import pytest
 from piboothup.spool import commit, durable, handover, layout_version, recovery
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP, Listing
+from piboothup.spool.listing import HELD, KEPT, NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP, Listing
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from tests.spool.crash.promises import Life, Promised
@@ -390,6 +390,66 @@ def a_photo_that_is_held_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(handover, "release_held", lambda _spool: 0)
 
 
+def an_original_goes_before_its_copy_is_there(patch: pytest.MonkeyPatch) -> None:
+    def early(spool: Spool, original: PhotoName, content: bytes) -> tuple[PhotoName, bool]:
+        name, context = PhotoName.of(original.copy, content), spool.context(original.context)
+        assert context is not None
+        sends = handover.release_original(spool, original)
+        spool.session.begun.add(name.order)
+        commit.commit(spool, name, context, content)
+        return name, sends
+
+    patch.setattr(commit, "commit_copy", early)
+
+
+def an_original_that_is_kept_is_deleted(patch: pytest.MonkeyPatch) -> None:
+    real = handover.release_original
+
+    def delete(spool: Spool, name: PhotoName) -> bool:
+        sends = real(spool, name)
+        if not sends:
+            durable.remove(spool.path(name, KEPT))
+        return sends
+
+    patch.setattr(handover, "release_original", delete)
+
+
+def an_original_that_is_kept_is_sent(patch: pytest.MonkeyPatch) -> None:
+    def send(spool: Spool, name: PhotoName) -> bool:
+        handover.move_held(spool, name, NEW)
+        return True
+
+    patch.setattr(handover, "release_original", send)
+
+
+def a_copy_that_is_there_is_made_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(handover, "_numbers", lambda _spool, _boot: set())
+
+
+def a_copy_has_no_number_of_its_own(patch: pytest.MonkeyPatch) -> None:
+    real = Spool.next_identity
+    patch.setattr(Spool, "next_identity", lambda spool, at_ms, context, **_: real(spool, at_ms, context))
+
+
+def a_copys_number_is_forgotten_at_the_start(patch: pytest.MonkeyPatch) -> None:
+    real = Spool.start
+
+    def start(spool: Spool, service: str) -> None:
+        real(spool, service)
+        held = max((name.seq for name in spool.names(HELD) if name.boot == spool.boot), default=0)
+        spool.session.last_seq -= held == spool.session.last_seq - 1
+
+    patch.setattr(Spool, "start", start)
+
+
+def a_frame_in_force_is_not_noted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Spool, "begin_framing", lambda _spool, _frame, **_: None)
+
+
+def a_torn_copy_is_set_aside(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(recovery, "_is_copy_of_held", lambda _spool, _name: False)
+
+
 MUTANTS: dict[str, Mutant] = {
     mutant.__name__.replace("_", " "): mutant
     for mutant in (
@@ -424,6 +484,14 @@ MUTANTS: dict[str, Mutant] = {
         a_photo_is_held_before_the_layout_is_raised,
         a_photo_is_taken_back_by_way_of_new,
         a_photo_that_is_held_is_forgotten,
+        an_original_goes_before_its_copy_is_there,
+        an_original_that_is_kept_is_deleted,
+        an_original_that_is_kept_is_sent,
+        a_copy_that_is_there_is_made_again,
+        a_copy_has_no_number_of_its_own,
+        a_copys_number_is_forgotten_at_the_start,
+        a_frame_in_force_is_not_noted,
+        a_torn_copy_is_set_aside,
     )
 }
 """Each by the sentence that says what is wrong."""

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from piboothup.booth.photo.composer import Composer
 from piboothup.booth.storage import StorageMonitor
-from piboothup.config import GOOD_FILE, Config, EventPicsConfig, good_copy
-from piboothup.spool import choices, handover, recovery
+from piboothup.config import GOOD_FILE, Config, EventPicsConfig, PhotoConfig, good_copy
+from piboothup.spool import choices, commit, handover, recovery
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor, Source
@@ -44,6 +45,7 @@ from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from tests.spool.crash.model import Killed, Recording, Strike, read_tree
 from tests.support.clock import HandClock
+from tests.support.frames import frame as png_frame
 from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, take, try_photo
 
 SERIAL = "serial-1"
@@ -54,6 +56,7 @@ WEDDING = context_for("wxyz9876", "", "")
 NO_EVENT = context_for("", "", "a boot without an event")
 _NOTHING: Strike = lambda call, path: None  # noqa: E731
 _SMALL = (16, 12)
+FRAME = png_frame(_SMALL)
 
 
 class NoSuchCall(AssertionError):
@@ -76,6 +79,9 @@ class Life:
         self.clock = HandClock(boot_id=boot_id)
         self.disk = Recording(root, largest_write=300, without_sync=without_sync)
         self.spool = Spool(root, self.clock, SERIAL)
+        self.composer: Composer | None = None
+        """While a frame is in force."""
+        self.originals = True
         self.started = False
         """Whether the service got as far as taking photos."""
 
@@ -92,7 +98,7 @@ class Life:
             self.disk.tell(Promised("boot", spool.boot), self.clock.boot_id())
         wipe.resume_wipe(spool)
         parts = [PhotoName.parse(path.name.removesuffix(".part")) for path in (self.disk.root / TMP).iterdir()]
-        recovery.recover(spool)
+        recovery.recover(spool, frames=self.composer is not None)
         self.disk.tell(Promised("file", ".layout"), ((self.disk.root / ".layout").read_bytes(),))
         for name in names_in_new(spool):
             if name in parts:
@@ -100,6 +106,8 @@ class Life:
         spool.start("booth")
         self.disk.tell(Promised("boot", spool.boot), self.clock.boot_id())
         self.started = True
+        if self.composer is not None:
+            self.put_frame(originals=self.originals)
 
     def context_without_event(self) -> Context:
         """What photos of this boot are taken for when there is no event."""
@@ -138,6 +146,45 @@ class Life:
         self.disk.tell(Promised("photo", name), frozenset({NEW}))
         self.disk.tell(Promised("context", context.id), (self.spool.context(context.id),))
         return name
+
+    def put_frame(self, *, originals: bool) -> None:
+        """From here on photos get framed copies; what is due of earlier starts is made."""
+        self.originals = originals
+        self.composer = composer(self.spool, originals=originals)
+        self.composer.make_up()
+
+    def frame(self, number: int, context: Context = PARTY) -> PhotoName:
+        """A press with a frame in force: once it is saved, a copy is promised too."""
+        assert self.composer is not None
+        self.clock.pass_s(5)
+        before = self._content(".layout")
+        assert before is not None
+        raised = b"2" + before[1:]
+        self.disk.tell(Promised("file", ".layout"), (before, raised))
+        assert self.composer.begin()
+        at_ms = self.clock.boottime_ns() // 1_000_000
+        content = jpeg(number, _SMALL)
+        name = PhotoName.of(self.spool.next_identity(at_ms, context, has_copy=True), content)
+        commit.commit(self.spool, name, context, content, HELD)
+        self.disk.tell(Promised("file", ".layout"), (raised,))
+        self.disk.tell(Promised("photo", name), frozenset({NEW if self.originals else KEPT}))
+        self.disk.tell(Promised("copy", name), frozenset({NEW}))
+        self.disk.tell(Promised("context", context.id), (self.spool.context(context.id),))
+        return name
+
+    def compose(self, name: PhotoName) -> None:
+        """The copy of this photo is made, in the background."""
+        assert self.composer is not None
+        self.composer.make(name)
+
+    def send_copy(self, name: PhotoName) -> None:
+        """The album has the copy of this photo."""
+        copy = next((found for found in names_in_new(self.spool) if found.order == name.copy.order), None)
+        if copy is None:
+            raise NoSuchCall(f"there is no copy of {name}")
+        self.disk.tell(Promised("copy", name), frozenset({NEW, SENT}))
+        self.mark_sent(copy)
+        self.disk.tell(Promised("copy", name), frozenset({SENT}))
 
     def move_held(self, name: PhotoName, place: str) -> None:
         """The time to take the photo back is over, or a guest did, or it is not to be sent."""
@@ -204,17 +251,25 @@ class Life:
 
     def wipe(self, context: Context) -> None:
         """The box goes back: nothing of this event is to be left, in the album or not."""
+
+        def has_copy(name: PhotoName) -> bool:
+            return self.spool.framing_of(name) is not None
+
         held = wipe.survey(self.spool, booth_runs=False)
         chosen = wipe.plan(held, context.link_id)
         for item in chosen.events[0].items:
             place = NEW if item.place == HELD else item.place  # after a cut it is released
             self.disk.tell(Promised("photo", item.name), frozenset({place, GONE}))
+            if has_copy(item.name):
+                self.disk.tell(Promised("copy", item.name), frozenset({NEW, GONE}))
         self.disk.tell(Promised("context", context.id), (context, None))
         self.disk.tell(Promised("taken", context.id), 0)
         self.disk.tell(Promised("all or none", frozenset(item.name for item in chosen.events[0].items)))
         wipe.wipe(self.spool, chosen, unsent=True)
         for item in chosen.events[0].items:
             self.disk.tell(Promised("photo", item.name), frozenset({GONE}))
+            if has_copy(item.name):
+                self.disk.tell(Promised("copy", item.name), frozenset({GONE}))
         self.disk.tell(Promised("context", context.id), (None,))
         self.disk.tell(Promised("wiped", context))
 
@@ -374,6 +429,40 @@ def photos_that_are_held(life: Life) -> None:
     life.wipe(WEDDING)
 
 
+def photos_with_a_frame(life: Life) -> None:
+    """Framed copies: made at once, after a kill, after a cut; with a copy that is sent while its original is held."""
+    life.open()
+    life.take(1)
+    life.put_frame(originals=True)
+    life.compose(life.frame(2))
+    third = life.frame(3)
+    kill_at(life, "rename", f"{HELD}/0001/{third}", lambda: life.compose(third))
+    life.disk.revive()
+    life.strike()
+    life.send_copy(third)
+    life.die()
+    kill_at(life, "fsync", ".part", lambda: life.compose(life.frame(4)))
+    life.die()
+    life.frame(5)
+    life.power_on("boot-b")
+    life.compose(life.frame(6, WEDDING))
+    life.frame(7, WEDDING)
+    life.wipe(WEDDING)
+    life.frame(8)
+
+
+def photos_of_which_only_copies_are_sent(life: Life) -> None:
+    """Framed copies of originals that are kept."""
+    life.open()
+    life.put_frame(originals=False)
+    life.compose(life.frame(1))
+    kill_at(life, "rename", ".part", lambda: life.compose(life.frame(2)))
+    life.die()
+    life.frame(3)
+    life.power_on("boot-b")
+    life.frame(4)
+
+
 def a_box_that_goes_back(life: Life) -> None:
     """The operator gives photos an event, then wipes one of the others, with photos on all their ways."""
     life.open()
@@ -415,6 +504,8 @@ LIVES = (
     a_failing_card,
     a_lost_folder,
     photos_that_are_held,
+    photos_with_a_frame,
+    photos_of_which_only_copies_are_sent,
     a_box_that_goes_back,
     a_box_that_is_configured,
 )
@@ -503,9 +594,14 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
     spool.prepare()
     is_old = not (root / ".layout").exists() or not (root / ".layout").read_bytes().startswith(b"2")
     overlooked = tuple(str(name) for place in FOLDERS_OF_2 for name in spool.names(place) if is_old)
+    made_again = {name.copy.order for name in spool.names(HELD) if spool.framing_of(name) is not None}
+    parts = {part: content for part, content in parts.items() if _order_of(part) not in made_again}
     wipe.resume_wipe(spool)
-    recovery.recover(spool)
+    has_frame = any(b'"frame"' in content for name, content in read_tree(root) if content and name.startswith(BOOTS))
+    recovery.recover(spool, frames=has_frame)
     spool.start("booth")
+    if has_frame:
+        composer(spool, originals=True).make_up()
     photos = [(name, place) for place in COMMITTED for name in spool.names(place)]
     contents = {(name, place): spool.path(name, place).read_bytes() for name, place in photos}
     places: dict[PhotoName, tuple[str, ...]] = {}
@@ -542,6 +638,11 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
     )
 
 
+def _order_of(part: str) -> tuple[int, int] | None:
+    name = PhotoName.parse(part.removesuffix(".part"))
+    return None if name is None else name.order
+
+
 def _is_explained(spool: Spool, name: PhotoName) -> bool:
     path = spool.path(name, PARKED).with_suffix(".txt")
     return path.is_file() and path.read_text() == f"{REASON}\n"
@@ -550,6 +651,16 @@ def _is_explained(spool: Spool, name: PhotoName) -> bool:
 def _is_junk(path: str) -> bool:
     name = Path(path).name
     return name.startswith(".") and name != ".layout" and not name.endswith(".lock")
+
+
+def composer(spool: Spool, *, originals: bool) -> Composer:
+    """The composer of a booth with the frame, which lies elsewhere than on the card."""
+    frame = spool.directory.with_name("frame.png")
+    if not frame.exists():
+        frame.write_bytes(FRAME)
+    found = Composer(Config(photo=PhotoConfig(str(frame), originals)), spool, spool.directory.parent)
+    found.set_quiet(True)
+    return found
 
 
 def broken(found: Found, told: Mapping[object, object]) -> Iterator[str]:
@@ -561,6 +672,8 @@ def broken(found: Found, told: Mapping[object, object]) -> Iterator[str]:
     yield from (f"{name} lies where an older program does not look" for name in found.overlooked)
     yield from (f"{name} is left in tmp" for name in found.left_in_tmp)
     yield from (f"{name} lies in {places}" for name, places in found.places.items() if len(places) > 1)
+    there_too = found.set_aside & {str(name) for name in found.places}
+    yield from (f"{name} is set aside and there too" for name in there_too)
     known = {name for name in found.places if name != found.next}
     for promised, value in told.items():
         if not isinstance(promised, Promised):
@@ -569,12 +682,20 @@ def broken(found: Found, told: Mapping[object, object]) -> Iterator[str]:
             if promised.of in found.contents:
                 yield "a test photo is kept"
             continue
-        yield from _broken(found, promised, value)
+        yield from (_broken_copy if promised.what == "copy" else _broken)(found, promised, value)
         if promised.what == "photo" and isinstance(promised.of, PhotoName):
             known.add(promised.of)
     yield from (
         f"the number of {name} was given again to {found.next}" for name in known if name.order == found.next.order
     )
+
+
+def _broken_copy(found: Found, promised: Promised, value: Any) -> Iterator[str]:
+    of = promised.of
+    assert isinstance(of, PhotoName)
+    copies = [place for name, places in found.places.items() if name.order == of.copy.order for place in places]
+    if not set(copies) <= value or len(copies) > 1 or not (copies or GONE in value):
+        yield f"the copy of {of} may be in {sorted(value)} and is in {sorted(copies)}"
 
 
 def _broken(found: Found, promised: Promised, value: Any) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from piboothup.booth.panel.i18n import FaultTexts, MenuTexts, Texts
+from piboothup.problems import FRAME_CODES
 
 TEXTS = Texts(
     name="Deutsch",
@@ -85,6 +86,7 @@ TEXTS = Texts(
         "camera_memory": "Fotos kleiner",
         "camera_size": "Config: Größe falsch",
         "camera_tuning": "Tuning-Datei falsch",
+        **dict.fromkeys(FRAME_CODES, "Ohne Rahmen"),
         "bad_config": "Config-Fehler",
         "config_default": "Config-Fehler",
         "card_file": "Fehler auf Karte",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from piboothup.booth.panel.i18n import FaultTexts, MenuTexts, Texts
+from piboothup.problems import FRAME_CODES
 
 TEXTS = Texts(
     name="English",
@@ -93,6 +94,7 @@ TEXTS = Texts(
         "camera_memory": "Photos made smaller",
         "camera_size": "Config: wrong size",
         "camera_tuning": "Bad tuning file",
+        **dict.fromkeys(FRAME_CODES, "Frame not used"),
         "bad_config": "Mistake in config",
         "config_default": "Mistake in config",
         "card_file": "Mistake on card",

@@ -1,0 +1,251 @@
+"""The composer: makes the framed copy of each saved photo, in the background.
+
+A photo of which a copy is due lies in held/. Its copy is a photo of its own in new/; once that is durable, the
+original leaves held/. Whatever hinders the copy, the original goes to the album without: that never waits for beauty.
+What lies in held/ after a power cut is made up for.
+
+The thread has the lowest priority, and waits between its short steps while a photo is under way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from piboothup.booth.photo import frame_file
+from piboothup.booth.photo.frame_file import FrameUnusable
+from piboothup.booth.threads import set_background
+from piboothup.config import Config
+from piboothup.problems import Problem, problem
+from piboothup.runtime import send_hint
+from piboothup.spool import commit, handover
+from piboothup.spool.listing import HELD, NEW
+from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.store import Session, Spool
+from piboothup.text import read_bytes
+
+if TYPE_CHECKING:
+    from piboothup.booth.photo.compose import PreparedFrame
+
+log = logging.getLogger(__name__)
+
+_MB = 1_000_000
+COMPOSING_BYTES = 30 * _MB
+"""Memory that the copy of a photo takes (tests/benchmarks/frame.py)."""
+_DECODED_BYTES = 4
+"""Memory of a frame's pixel, bytes, while it is decoded."""
+_SPARE_BYTES = 40 * _MB
+"""Memory that stays for the next press."""
+_USUAL_SIZE = (4056, 3040)
+_MEMINFO = Path("/proc/meminfo")
+
+
+class _Stopped(Exception):
+    """The service ends."""
+
+
+class Composer:
+    """The thread that makes framed copies."""
+
+    def __init__(self, config: Config, spool: Spool, runtime: Path) -> None:
+        self._path = Path(config.photo.frame)
+        self._originals = config.photo.originals
+        self._quality = config.camera.jpeg_quality
+        size = config.camera.size or _USUAL_SIZE
+        self._usual_size = size if config.camera.rotation in (0, 180) else size[::-1]
+        self._spool = spool
+        self._runtime = runtime
+        self._reading = threading.Lock()
+        self._digest: str | None = None
+        """Hash of the frame in force; "" = it can't be used, None = not read yet."""
+        self._prepared: PreparedFrame | None = None
+        self._prepared_for = (0, 0)
+        self.problem: Problem | None = None
+        """Why photos go without a frame, or why the last one did."""
+        self._session: Session | None = None
+        """The session whose held photos of earlier starts were seen to."""
+        self._names: queue.SimpleQueue[PhotoName | None] = queue.SimpleQueue()
+        self._is_quiet = threading.Event()
+        self._is_stopped = False
+        self._thread = threading.Thread(target=self._run, name="composer", daemon=True)
+
+    # -- for other threads ---------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def set_quiet(self, quiet: bool) -> None:
+        """Tell whether no photo is under way and no menu open. Never waits."""
+        if quiet != self._is_quiet.is_set():
+            (self._is_quiet.set if quiet else self._is_quiet.clear)()
+
+    def begin(self) -> bool:
+        """Whether the photo that is about to be saved gets a copy; if so, that is recorded on the card."""
+        digest = self._frame_in_force()
+        try:
+            if digest:
+                self._spool.begin_framing(digest, originals=self._originals)
+        except OSError as error:
+            log.error("frame not noted reason=%s", error.strerror or error)
+            return False
+        return bool(digest)
+
+    def add(self, name: PhotoName) -> None:
+        """Have the copy of this held photo made. Never waits."""
+        self._names.put(name)
+
+    def stop(self, timeout_s: float) -> None:
+        """End the thread; what is not made yet is made after the next start."""
+        self._is_stopped = True
+        self._is_quiet.set()
+        self._names.put(None)
+        self._thread.join(timeout_s)
+
+    # -- the thread ----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        set_background()
+        with contextlib.suppress(_Stopped):
+            self._try_frame()
+            name: PhotoName | None = None
+            while not self._is_stopped:
+                self.make_up()
+                if name is not None:
+                    self.make(name)
+                name = self._names.get()
+
+    def make_up(self) -> None:
+        """Make the copies that are due from earlier starts, once in each session."""
+        session = self._spool.session
+        if session is self._session or not session.started:
+            return
+        self._session = session
+        released, due = handover.release_held(self._spool, self._frame_in_force())
+        if released or due:
+            log.warning("held photos released=%d due=%d", released, len(due))
+        for name in due:
+            self.make(name)
+
+    def make(self, name: PhotoName) -> None:
+        """Make the copy of a held photo, or let the photo go without. Raises nothing but when the service ends."""
+        try:
+            copy, sends_original = self._make(name)
+        except _Stopped:
+            raise
+        except FrameUnusable as error:
+            self._give_up(name, error.problem)
+        except MemoryError:
+            self._give_up(name, problem("frame_memory"))
+        except FileNotFoundError:  # it was wiped, or seen to already
+            log.warning("photo no longer held photo=%s", name)
+        except Exception as error:  # whatever it is, the photo goes
+            log.exception("photo not framed photo=%s", name)
+            self._give_up(name, problem("frame_failed", type(error).__name__))
+        else:
+            self.problem = None
+            log.info("framed photo=%s copy=%s", name, copy)
+            self._tell_uploader(copy, *([name] if sends_original else []))
+
+    def _make(self, name: PhotoName) -> tuple[PhotoName, bool]:
+        from piboothup.booth.photo import compose  # noqa: PLC0415
+        from piboothup.booth.photo.exif import with_exif_of  # noqa: PLC0415
+
+        self._pause()
+        path = self._spool.path(name, HELD)
+        if not self._frame_in_force():
+            raise FrameUnusable("frame_failed" if self.problem is None else self.problem.code)
+        photo = read_bytes(path)
+        if digest_of(photo) != name.digest:
+            raise ValueError("the photo's bytes have changed on the card")
+        prepared = self._prepare(compose.photo_size(photo))
+        _need_memory(COMPOSING_BYTES)
+        jpeg = compose.compose(photo, prepared, self._quality, self._pause)
+        copy = with_exif_of(photo, jpeg, name.copy.unique_id)
+        self._pause()
+        return commit.commit_copy(self._spool, name, copy)
+
+    def _give_up(self, name: PhotoName, told: Problem) -> None:
+        log.error("photo goes without frame photo=%s reason=%s", name, told)
+        self.problem = told
+        try:
+            handover.move_held(self._spool, name, NEW)
+        except OSError as error:  # the next start releases it
+            log.error("still held photo=%s reason=%s", name, error.strerror or error)
+        self._tell_uploader(name)
+
+    def _tell_uploader(self, *names: PhotoName) -> None:
+        with contextlib.suppress(PermissionError):  # another user's uploader: it lists new/ anyway
+            for name in names:
+                send_hint(self._runtime, "uploader", "new", str(name))
+
+    # -- the frame -----------------------------------------------------------------------------------------------
+
+    def _frame_in_force(self) -> str:
+        """Hash of the frame; "" when it can't be used."""
+        with self._reading:
+            if self._digest is None:
+                try:
+                    self._digest = frame_file.read(self._path).digest
+                except FrameUnusable as error:
+                    self._refuse(error)
+            return self._digest or ""
+
+    def _refuse(self, error: FrameUnusable) -> None:
+        log.error("frame not used path=%s reason=%s", self._path, error.problem)
+        self._digest, self._prepared, self.problem = "", None, error.problem
+
+    def _try_frame(self) -> None:
+        """Prepare the frame for photos of the usual size, so that a bad one is told before the first photo."""
+        try:
+            if self._frame_in_force():
+                self._pause()
+                self._prepare(self._usual_size)
+        except FrameUnusable as error:
+            self.problem = error.problem
+        except MemoryError:
+            self.problem = problem("frame_memory")
+
+    def _prepare(self, size: tuple[int, int]) -> PreparedFrame:
+        """The frame for photos of this size. Raises FrameUnusable: only "frame_memory" may go by itself."""
+        from piboothup.booth.photo import compose  # noqa: PLC0415
+
+        if self._prepared is None or self._prepared_for != size:
+            self._prepared = None
+            try:
+                file = frame_file.read(self._path)
+                if file.digest != self._digest:
+                    raise FrameUnusable("frame_missing", "it has changed")
+                _need_memory(file.size[0] * file.size[1] * _DECODED_BYTES)
+                self._prepared, self._prepared_for = compose.prepare(file, size), size
+            except FrameUnusable as error:
+                if error.problem.code != "frame_memory":
+                    self._refuse(error)
+                raise
+        return self._prepared
+
+    def _pause(self) -> None:
+        """Wait while a photo is under way. Raises _Stopped."""
+        self._is_quiet.wait()
+        if self._is_stopped:
+            raise _Stopped
+
+
+def _need_memory(wanted_bytes: int) -> None:
+    """Raise FrameUnusable when memory is short."""
+    available = available_bytes()
+    if available is not None and available < wanted_bytes + _SPARE_BYTES:
+        raise FrameUnusable("frame_memory", f"{available // _MB} MB are free")
+
+
+def available_bytes() -> int | None:
+    """Memory that can be had without swapping (MemAvailable in proc(5)); None when the kernel does not say."""
+    try:
+        lines = read_bytes(_MEMINFO).decode("ascii", "replace").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
