@@ -55,13 +55,24 @@ def command_parser() -> argparse.ArgumentParser:
     camera = add("camera", "what cameras there are, and a test photo with its timings, judged", "camera.run")
     camera.add_argument("file", type=Path, metavar="FILE.jpg", nargs="?", help="where the test photo goes")
     camera.add_argument("--json", action="store_true", help="for programs")
+    overlay = add(
+        "overlay", "check a photo frame, say how it is fitted, lay it where the booth reads it", "overlay.run"
+    )
+    overlay.add_argument("file", metavar="FILE.png", help="the frame: a PNG with transparency")
+    overlay.add_argument("--preview", metavar="OUT.png", help="only show it over a photo, in this file")
     add("events", "the events and albums of the API key", "albums.run")
     _add_qr(add("qr", "a code that a box is set up by, to be held before its lens or printed", "qr.run"))
     simulator = add("simulator", "a local EventPics", "simulation.simulator")
     simulator.add_argument("--port", type=int, default=0, metavar="N")
     simulator.add_argument("--directory", type=Path, default="eventpics", metavar="DIR", help="where the albums go")
     simulator.add_argument("--faults", type=Path, metavar="FILE", help="what goes wrong, as TOML")
-    works = add("setup", "what the file on the card was answered, and its networks", "").add_subparsers(required=True)
+    _add_setup(add("setup", "what the file on the card was answered, and its networks", ""))
+    _add_queue(add("queue", "the photos on the card", ""))
+    return parser
+
+
+def _add_setup(setup: argparse.ArgumentParser) -> None:
+    works = setup.add_subparsers(required=True)
     answer = works.add_parser("status", help="what was taken of it, and each mistake with its line")
     answer.set_defaults(function="setup.show_answer")
     networks = works.add_parser("wifi", help="the networks that the box was given, and how it is connected")
@@ -73,8 +84,6 @@ def command_parser() -> argparse.ArgumentParser:
     works.add_parser("requests").set_defaults(function="setup.serve_requests")
     works.add_parser("stick").set_defaults(function="setup.take_stick")
     works.add_parser("spool").set_defaults(function="setup.open_spool")
-    _add_queue(add("queue", "the photos on the card", ""))
-    return parser
 
 
 def _add_qr(qr: argparse.ArgumentParser) -> None:

@@ -34,6 +34,7 @@ NEEDED = {
     "services.booth": _CONFIG,
     "services.uploader": {**_CONFIG, "requests": "requests"},
     "camera.run": {**_CONFIG, **DRAWING, "simplejpeg": "simplejpeg"},
+    "overlay.run": {**_CONFIG, **DRAWING, "simplejpeg": "simplejpeg"},
     "albums.run": {**_CONFIG, "requests": "requests"},
     "simulation.demo": {**_CONFIG, **DRAWING, "simplejpeg": "simplejpeg", "requests": "requests"},
     "simulation.screens": DRAWING,

@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 PENDING = "pending-code"
 """Name of the file beside the config file that keeps a code's text while it is taken. It may hold the key."""
 _DRAFT = re.compile(
-    r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml(\.last)?|(imported|wifi-results)\.json|pending-code)\.\d+"
+    r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml(\.last)?|(imported|wifi-results)\.json|pending-code"
+    r"|frame\.png)\.\d+"
 )
 
 

@@ -40,7 +40,8 @@ _DECODED_BYTES = 4
 """Memory of a frame's pixel, bytes, while it is decoded."""
 _SPARE_BYTES = 40 * _MB
 """Memory that stays for the next press."""
-_USUAL_SIZE = (4056, 3040)
+USUAL_SIZE = (4056, 3040)
+"""Width and height of photos until one is there, if the config does not say."""
 _MEMINFO = Path("/proc/meminfo")
 
 
@@ -55,7 +56,7 @@ class Composer:
         self._path = Path(config.photo.frame)
         self._originals = config.photo.originals
         self._quality = config.camera.jpeg_quality
-        size = config.camera.size or _USUAL_SIZE
+        size = config.camera.size or USUAL_SIZE
         self._usual_size = size if config.camera.rotation in (0, 180) else size[::-1]
         self._spool = spool
         self._runtime = runtime

@@ -1,0 +1,106 @@
+"""`piboothup overlay`: check a photo frame, say how it is fitted; show it over a photo, or lay it for the booth.
+
+The newest photo on the card says how large photos are, else the config. The config file is a person's and is not
+written: where it names no frame yet, the line for it is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from piboothup import config
+from piboothup.booth.photo import compose, frame_file
+from piboothup.booth.photo.composer import USUAL_SIZE
+from piboothup.booth.photo.frame_file import FrameFile, FrameUnusable
+from piboothup.booth.photo.jpeg import EncodeError
+from piboothup.commands.common import OK, CommandFails, check_private, load_effective, open_spool, write_private
+from piboothup.spool import durable
+from piboothup.spool.listing import HELD, KEPT, NEW, PARKED, SENT
+from piboothup.text import path_to_text, read_bytes, text_to_path
+
+if TYPE_CHECKING:
+    from piboothup.config import Config
+    from piboothup.spool.store import Spool
+
+_MODE = 0o644
+_PREVIEW_PX = 1200
+_QUALITY = 93
+
+
+def run(given: argparse.Namespace) -> int:
+    """Check the frame, then show it over a photo or lay it. Raises CommandFails."""
+    path, loaded = Path(text_to_path(given.file)), load_effective(given).config
+    preview = Path(text_to_path(given.preview)) if given.preview else None
+    if preview is not None:
+        check_private(preview, "preview.png")
+    try:
+        file = frame_file.read(path)
+        photo = _sample(open_spool(loaded)[0], loaded)
+        prepared = compose.prepare(file, compose.photo_size(photo))
+        shown = _png(compose.compose(photo, prepared, _QUALITY)) if preview is not None else b""
+    except FrameUnusable as error:
+        told = error.problem
+        is_missing = told.code == "frame_missing"
+        raise CommandFails(f"{given.file} can't be read ({told.detail})." if is_missing else str(told)) from None
+    except EncodeError as error:
+        raise CommandFails(f"The newest photo on the card can't be read: {error.problem.detail}.") from None
+    print(prepared.fit)
+    if preview is not None:
+        write_private(preview, shown, "preview.png")
+        print(f"{given.preview} shows it over a photo. Without --preview it is laid where the booth reads it.")
+    else:
+        _lay(file, loaded, config.find(given.config))
+    return OK
+
+
+def _sample(spool: Spool, loaded: Config) -> bytes:
+    """The newest photo on the card that can be read, else a drawn one."""
+    places = {name: place for place in (NEW, SENT, HELD, KEPT, PARKED) for name in spool.names(place)}
+    taken = (name for name in places if not spool.read_boot(name.boot).is_copy(name.seq))
+    newest = max(taken, key=lambda name: name.order, default=None)
+    with contextlib.suppress(OSError, EncodeError):
+        if newest is not None:
+            photo = read_bytes(spool.path(newest, places[newest]))
+            compose.photo_size(photo)
+            return photo
+    import simplejpeg
+
+    from piboothup.simulator.scenes import party
+
+    size = loaded.camera.size or USUAL_SIZE
+    drawn = party(1, size if loaded.camera.rotation in (0, 180) else size[::-1])
+    return bytes(simplejpeg.encode_jpeg_yuv_planes(drawn.y, drawn.u, drawn.v, _QUALITY))
+
+
+def _png(jpeg: bytes) -> bytes:
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        picture.draft("RGB", (_PREVIEW_PX, _PREVIEW_PX))
+        picture.thumbnail((_PREVIEW_PX, _PREVIEW_PX))
+        into = io.BytesIO()
+        picture.save(into, "PNG")
+    return into.getvalue()
+
+
+def _lay(file: FrameFile, loaded: Config, config_file: Path) -> None:
+    """Write the frame where the config names it, or beside the config file."""
+    named = loaded.photo.frame
+    target = Path(named) if named else config_file.absolute().with_name("frame.png")
+    try:
+        try:
+            durable.replace(target, file.content, _MODE)
+        except PermissionError:  # FAT keeps no modes, as on the card's boot partition
+            durable.replace(target, file.content, None)
+    except OSError as error:
+        remedy = "run with sudo, or name another file in [photo] frame of the config"
+        raise CommandFails(
+            f"{path_to_text(target)} can't be written ({error.strerror or error}): {remedy}."
+        ) from None
+    print(f"It lies in {path_to_text(target)}, and counts from the booth's next start on.")
+    if not named:
+        print(f"Now write under [photo] in {config_file}: frame = {config.toml_value(path_to_text(target))}")
