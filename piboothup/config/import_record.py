@@ -23,12 +23,12 @@ class ImportRecord(Report):
     """The file that was imported."""
 
     sha256: str = ""
-    """Of its bytes as the import left them, and of other files that might be meant."""
+    """Of its bytes as the import left them, first; then of other files that might be meant."""
     box: str = ""
     """Id of the box that imported it."""
     mistakes: int = 0
     owed: tuple[str, ...] = ()
-    """Steps of the import that failed, to be done again at the next start; no other is."""
+    """Steps of the import of that file that failed, to be done again at the next start; no other is."""
 
     def to_bytes(self) -> bytes:
         """Content of the record's file."""

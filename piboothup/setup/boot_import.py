@@ -9,9 +9,11 @@ card whose system keeps nothing.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from piboothup.config import import_record
@@ -19,10 +21,12 @@ from piboothup.config.import_record import ImportRecord
 from piboothup.records import replace
 from piboothup.setup import boot_file, radio, root_settings_file
 from piboothup.setup.boot_answer import Imported, answer, imported
-from piboothup.setup.boot_text import names_in
+from piboothup.setup.boot_file import BootFile, Mistake
+from piboothup.setup.boot_text import NAME, names_in
 from piboothup.setup.import_steps import WORDS, Box, Import, is_of_another_box, sha256
 from piboothup.setup.root_settings_file import CardNote
 from piboothup.spool import durable
+from piboothup.text import NotAFile
 
 log = logging.getLogger(__name__)
 
@@ -43,39 +47,82 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
         for draft in folder.glob(".*"):  # of an import that a power cut ended; it may hold a secret
             if _DRAFT.fullmatch(draft.name):
                 durable.remove(draft)
-    root_settings_file.renew_copy(box.settings_file)
+    try:
+        root_settings_file.renew_copy(box.settings_file)
+    except OSError as error:
+        log.error("settings not copied reason=%s", error.strerror or error)
     record = import_record.read(box.etc)
     note = _note(box, record)
-    contents = {name: _content(box.boot / name) for name in names_in(box.boot) if (box.boot / name).is_file()}
-    if not contents:
+    contents, unread = _contents(box.boot)
+    if not contents and not unread:
         if is_of_another_box(box, note, has_boxes=False):
             root_settings_file.update(box.settings_file, {}, "", anew=True, note=CardNote())
             log.warning("settings dropped reason=they were for another box")
-        elif not record.mistakes:
-            return None
-        _keep_record(box, ImportRecord())
+        root_settings_file.forget_card_file(box.settings_file)
+        if record != ImportRecord():
+            _keep_record(box, ImportRecord())
         return None
-    hashes = {name: sha256(content) for name, content in contents.items()}
     recorded = record.sha256.split()
+    if not contents:
+        return _untaken(box, record, unread)
+    hashes = {name: sha256(content) for name, content in contents.items()}
     known = recorded or [*note.sha256s]  # the record is newer, where it was not lost
     # One that was not read yet goes first, then the one that was read last.
     found = sorted(hashes, key=lambda name: known.index(hashes[name]) if hashes[name] in known else -1)
     content = contents[found[0]]
-    done = imported(box.id, found, content)
+    done = imported(box.id, [*found, *unread], content)
+    done.mistakes += unread.values()
+    owed = record.owed if recorded[:1] == [hashes[found[0]]] else ()  # else they are another file's
     is_taken = hashes[found[0]] in known and not is_of_another_box(box, note, done.file.has_boxes)
-    if is_taken and not record.owed and (record.box, sorted(recorded)) == (box.id, sorted(hashes.values())):
+    lying = [*hashes.values(), *map(_mark, unread)]
+    if is_taken and not owed and (record.box, sorted(recorded)) == (box.id, sorted(lying)):
         return None
     if not is_taken:
         taking = Import(box, done, note, lambda _: True)
         taking.other_event = "" if recorded else root_settings_file.unnoted_event(box.settings_file)
     else:  # by the note alone nothing is known of the other steps
-        taking = Import(box, done, note, lambda step: step in record.owed if recorded else step != WORDS)
+        taking = Import(box, done, note, lambda step: step in owed if recorded else step != WORDS)
     left = taking.take(content, [hashes[name] for name in found[1:]])
     _put_in_force(box, done, put_in_force)
     answer(box.boot, box.id, done)
-    read = [sha256(left), *(hashes[name] for name in found[1:])]
+    read = [sha256(left), *(hashes[name] for name in found[1:]), *map(_mark, unread)]
     _keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), tuple(taking.owed)))
     log.warning("card imported taken=%d mistakes=%d owed=%d", len(done.taken), len(done.mistakes), len(taking.owed))
+    return done
+
+
+def _contents(folder: Path) -> tuple[dict[str, bytes], dict[str, Mistake]]:
+    """Contents of the files that may be meant, and why others can't be read."""
+    contents: dict[str, bytes] = {}
+    unread: dict[str, Mistake] = {}
+    name = NAME
+    try:
+        for name in names_in(folder):
+            try:
+                contents[name] = _content(folder / name)
+            except OSError as error:
+                unread[name] = _unread(name, error)
+    except OSError as error:
+        unread[name] = _unread(name, error)
+    return contents, unread
+
+
+def _unread(name: str, error: OSError) -> Mistake:
+    return Mistake(None, f"{name} can't be read ({error.strerror or type(error).__name__}).", "Copy it anew.")
+
+
+def _mark(name: str) -> str:
+    """What stands in the record for a file that could not be read."""
+    return sha256(f"unread {name}".encode())
+
+
+def _untaken(box: Box, record: ImportRecord, unread: Mapping[str, Mistake]) -> Imported:
+    """Tell that nothing could be read. What was taken before is known still."""
+    done = Imported(next(iter(unread)), BootFile(), mistakes=[*unread.values()])
+    answer(box.boot, box.id, done)
+    known = dict.fromkeys([*record.sha256.split(), *map(_mark, unread)])
+    _keep_record(box, replace(record, sha256=" ".join(known), mistakes=len(unread)))
+    log.error("card not imported unread=%d", len(unread))
     return done
 
 
@@ -117,9 +164,20 @@ def spoke_later(box: Box) -> None:
 
 
 def _content(path: Path) -> bytes:
+    if not path.is_file():
+        raise NotAFile(errno.EINVAL, "it is no file", str(path))
     with path.open("rb") as opened:
         return opened.read(boot_file.LONGEST_BYTES + 1)
 
 
 def _keep_record(box: Box, record: ImportRecord) -> None:
-    durable.replace(box.etc / import_record.FILE, record.to_bytes(), mode=0o644)
+    """Write the record durably; on a full disk the former one makes room, as the note stands in for it."""
+    path, content = box.etc / import_record.FILE, record.to_bytes()
+    try:
+        durable.replace(path, content, mode=0o644)
+    except OSError as error:
+        if error.errno not in durable.FULL:
+            raise
+        with contextlib.suppress(FileNotFoundError):
+            durable.remove(path)
+        durable.replace(path, content, mode=0o644)

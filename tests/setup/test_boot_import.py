@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import pwd
@@ -20,7 +21,7 @@ from piboothup import status
 from piboothup.cli import main
 from piboothup.commands import setup
 from piboothup.config import Secret, import_record, load_effective
-from piboothup.config.codes import BoothCode, WifiNetwork, make
+from piboothup.config.codes import BoothCode, Security, WifiNetwork, make
 from piboothup.setup import boot_import, code_import, import_steps, radio, root_settings_file, wifi_profiles
 from piboothup.setup.boot_answer import ANSWER, Imported
 from piboothup.setup.errors import Refused
@@ -935,3 +936,136 @@ def test_f12_a_lost_end_below_an_event_is_told(card: Card) -> None:
     left = card.file.read_bytes()
     assert KEY.encode() not in left and left.endswith(b"\0"), "it is still to be seen that it was cut"
     assert "Zeros stand behind it" in card.answer
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch, *paths: Path) -> None:
+    """Have these give an error of the disk."""
+    opened = Path.open
+
+    def fail(path: Path, *given: Any, **named: Any) -> Any:
+        if path in paths:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return opened(path, *given, **named)
+
+    monkeypatch.setattr(Path, "open", fail)
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_f12_a_file_that_cannot_be_read_is_told(card: Card, monkeypatch: pytest.MonkeyPatch, is_folder: bool) -> None:
+    """The answer still said what was in force of the file before it, and the panel nothing."""
+    card.imported()
+    card.file.unlink()
+    if is_folder:
+        card.file.mkdir()
+    else:
+        card.file.write_text(FILE.replace("abcd1234", "efgh5678"))
+        unreadable(monkeypatch, card.file)
+    for _ in range(2):
+        card.run()
+        assert import_record.read(card.box.etc).mistakes == 1
+        assert "Nothing was taken." in card.answer and "can't be read" in card.answer
+        assert event_of(card) == "abcd1234"
+    if is_folder:
+        card.file.rmdir()
+        card.file.write_text(FILE.replace("abcd1234", "efgh5678"))
+    monkeypatch.undo()
+    card.run()
+    assert event_of(card) == "efgh5678" and import_record.read(card.box.etc).mistakes == 0
+
+
+def test_f12_a_file_that_was_unread_for_a_start_says_nothing_new(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    card.imported()
+    say_by_code(card, "tonight1")
+    unreadable(monkeypatch, card.file)
+    card.run()
+    assert import_record.read(card.box.etc).mistakes == 1
+    monkeypatch.undo()
+    card.run()
+    assert event_of(card) == "tonight1" and import_record.read(card.box.etc).mistakes == 0
+    assert card.run() is None
+
+
+def test_f12_of_two_files_the_one_that_is_read_counts(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    card.file.write_text(FILE)
+    unreadable(monkeypatch, card.file)
+    (card.box.boot / "piboothup (1).toml").write_text('[eventpics]\nlink_id = "efgh5678"\n')
+    card.run()
+    assert event_of(card) == "efgh5678"
+    assert "piboothup.toml can't be read" in card.answer and import_record.read(card.box.etc).mistakes
+    assert card.run() is None
+
+
+def test_f12_a_boot_partition_that_cannot_be_listed_is_told(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    card.imported()
+    monkeypatch.setattr(boot_import, "names_in", _broken)
+    card.run()
+    assert import_record.read(card.box.etc).mistakes == 1 and event_of(card) == "abcd1234"
+
+
+def _broken(_: Path) -> list[str]:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.process
+def test_f12_a_full_disk_of_the_system_is_told(card: Card, mounts: MountNamespace) -> None:
+    """A real one: neither settings nor record find room for a new file."""
+    card.imported('[eventpics]\nlink_id = "abcd1234"\n')
+    mounts.run("mount", "-t", "tmpfs", "-o", "size=32k", "none", card.root / "etc")
+    mounts.call(_import_on_full_disk, card.root)
+
+
+def _import_on_full_disk(root: Path) -> None:
+    card = Card(root)
+    card.imported('[eventpics]\nlink_id = "abcd1234"\n')
+    with contextlib.suppress(OSError):
+        (card.box.etc / "junk").write_bytes(b"x" * 100_000)
+    card.imported('name = "Fay"\n[eventpics]\nlink_id = "efgh5678"\n')
+    assert event_of(card) == "abcd1234"
+    assert "No space left on device" in card.answer and "In force" not in card.answer
+    assert import_record.read(card.box.etc).mistakes == 1
+
+
+def _full(*_given: Any, **_named: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("step", ["words", "network 1", "country"])
+def test_f12_what_a_file_owes_is_not_done_of_another(card: Card, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """The other was taken long before, and a code has spoken since."""
+    of_june = '[eventpics]\nlink_id = "abcd1234"\n[[wifi]]\nssid = "Barn"\npassword = "words of June"\n'
+    card.imported(f'country = "DE"\n{of_june}')
+    say_by_code(card, "tonight1")
+    second = card.box.boot / "piboothup (1).toml"
+    second.write_text(FILE.replace("abcd1234", "efgh5678"))
+    writer = {"words": "root_settings_file.update", "network 1": "wifi_profiles.write"}.get(
+        step, "radio.keep_country"
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(f"piboothup.setup.{writer}", _full)
+        card.run()
+    assert step in import_record.read(card.box.etc).owed
+    second.unlink()
+    (card.box.boot / "cmdline.txt").write_text(KERNEL_LINE.replace("=DE", "=FR"))
+    wifi_profiles.write(WifiNetwork("Barn", Secret("words of a code"), Security.WPA), folder=card.box.profiles)
+    card.run()
+    assert import_record.read(card.box.etc).owed == ()
+    assert event_of(card) == ("tonight1" if step == "words" else "efgh5678")
+    assert "=FR" in (card.box.boot / "cmdline.txt").read_text()
+    assert saved_password("Barn", card.box.profiles) == Secret("words of a code")
+
+
+@pytest.mark.parametrize(
+    "text", ['[eventpics]\nlink_id = "abcd1234"\n', FILE, 'name = "Barn"\n[eventpics]\nlink_id = "abcd1234"\n']
+)
+def test_f12_a_file_that_is_laid_on_again_counts_again(card: Card, text: str) -> None:
+    """With a key it did already, as `(saved)` had made it another file."""
+    card.imported(text)
+    left = card.file.read_text(encoding="utf-8")
+    card.file.unlink()
+    assert card.run() is None
+    say_by_code(card, "tonight1")
+    assert event_of(card) == "tonight1"
+    card.imported(left)
+    assert event_of(card) == "abcd1234"
+    say_by_code(card, "tonight1")
+    assert card.run() is None and event_of(card) == "tonight1"
