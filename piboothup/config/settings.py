@@ -28,6 +28,10 @@ class ConfigError(ValueError):
         super().__init__(f"{where}: {what} {remedy}")
 
 
+ALBUM_TOLD = "album"
+"""Stands beside the moment of an event's revision."""
+
+
 def revision(moment: str, value: str) -> str:
     """Revision of a value that was told at this moment."""
     return f"{moment} {crc32(value.encode()):08x}"
@@ -50,7 +54,7 @@ class EventPicsConfig:
     """Id of the event."""
     album_id: str = checks.setting("", checks.identifier)
     """Id of the album in the event; optional."""
-    revision: str = checks.text("", 40)
+    revision: str = checks.text("", 60)
     """Moment (see `clock`) at which root's helper was told an event, even the same: a choice before it has ended.
 
     With a mark of the event, as a person or an older program may have changed that alone.
@@ -64,6 +68,11 @@ class EventPicsConfig:
     def told_at(self) -> str:
         """The moment of the revision; "" when unknown."""
         return _moment_of(self.revision, self.link_id)
+
+    @property
+    def is_album_told(self) -> bool:
+        """Whether the album was told with the event then, even the same; else it may be from before."""
+        return ALBUM_TOLD in self.told_at.split()
 
 
 @dataclass(frozen=True)

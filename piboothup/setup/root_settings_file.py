@@ -22,7 +22,7 @@ import tomli
 from piboothup.config import DEFAULT_PATH, Config, EventPicsConfig, toml_value
 from piboothup.config.reading import COMPLETE, REPLACES, Reading, replaces
 from piboothup.config.root_settings import copy_of
-from piboothup.config.settings import revision
+from piboothup.config.settings import ALBUM_TOLD, revision
 from piboothup.records import dataclass, replace
 from piboothup.spool import durable
 from piboothup.text import read_bytes
@@ -118,8 +118,9 @@ def updated(
     if not has_event:
         settings = {**settings, "eventpics": {"link_id": "", **settings.get("eventpics", {})}}
     merged = laid_over(present, settings)
-    if "link_id" in settings.get("eventpics", {}):
-        merged["eventpics"]["revision"] = revision(said, merged["eventpics"]["link_id"])
+    if "link_id" in (named := settings.get("eventpics", {})):
+        told = f"{said} {ALBUM_TOLD}" if "album_id" in named else said
+        merged["eventpics"]["revision"] = revision(told, merged["eventpics"]["link_id"])
     if "language" in settings or "paused" in settings.get("upload", {}):
         paused = merged.get("upload", {}).get("paused", Config().upload.paused)
         merged["revision"] = revision(said, f"{merged.get('language', Config().language)} {paused}")

@@ -112,9 +112,11 @@ def _event_stands(chosen: Choices, then: Said, now: Said, named: EventPicsConfig
     """Whether nobody has named an event since it was chosen. The same one, without a new album, ends nothing."""
     if is_after(chosen.event_made, named.told_at):
         return True
+    is_unsaid = then.event in (now.event, "")
     if chosen.link_id == named.link_id:
-        return named.album_id in ("", chosen.album_id) or then.album == now.album
-    return then.event in (now.event, "")
+        is_old = then.album == now.album and (is_unsaid or not named.is_album_told)
+        return named.album_id in ("", chosen.album_id) or is_old
+    return is_unsaid
 
 
 def read(directory: Path, config: Config) -> Choices:

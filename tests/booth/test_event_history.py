@@ -601,6 +601,39 @@ def test_f12_no_history_leads_back_to_a_former_event(box: History, seed: int) ->
         assert box.in_force() in ("", box.last), told
 
 
+def album_in_force(box: History) -> str:
+    return box.start().active.context.album_id
+
+
+@pytest.mark.parametrize("by", ["card", "stick"])
+@pytest.mark.parametrize(("album", "wanted"), [("first", "first"), ("third", "third"), ("", "second")])
+def test_f12_the_same_album_said_again_ends_a_choice(box: History, by: str, album: str, wanted: str) -> None:
+    """Without an album the same event says nothing of it."""
+    box.name_on_card("carded01", "first")
+    box.choose("carded01", "second")
+    assert album_in_force(box) == "second"
+    said = '[eventpics]\nlink_id = "carded01"\n' + (f'album_id = "{album}"\n' if album else "")
+    if by == "card":
+        box.card(f'name = "Once more"\n{said}')
+    else:
+        box.clock.pass_s(1)
+        boot_import.take_from_stick(box.box, ["piboothup.toml"], said.encode(), lambda _: None)
+    assert album_in_force(box) == wanted
+    box.choose("carded01", "second")
+    assert album_in_force(box) == "second"
+
+
+def test_f12_the_same_album_in_the_config_ends_no_choice(box: History) -> None:
+    """Nobody has said it again: another line of the file was changed."""
+    box.hand("")
+    with box.config.open("a") as config:
+        config.write('[eventpics]\nlink_id = "handed01"\nalbum_id = "first"\n')
+    box.choose("handed01", "second")
+    with box.config.open("a") as config:
+        config.write("[capture]\ncountdown_s = 3\n")
+    assert album_in_force(box) == "second"
+
+
 # -- a system in memory, whose import is done anew at each start ---------------------------------------------------
 
 
