@@ -195,7 +195,7 @@ def as_stl(solid: Solid) -> bytes:
     record = np.zeros(len(corners), [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("more", "<u2")])
     record["normal"], record["corners"] = normals, corners
     record = record[np.lexsort(corners.reshape(len(corners), 9).T)]
-    return b"piboothup".ljust(80) + np.uint32(len(record)).tobytes() + record.tobytes()
+    return b"".join([b"piboothup".ljust(80), np.uint32(len(record)).tobytes(), record.tobytes()])
 
 
 def is_same_solid(first: bytes, second: bytes) -> bool:
