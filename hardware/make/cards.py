@@ -19,6 +19,12 @@ from piboothup.booth.panel.i18n import Texts, texts
 
 _RED, _PALE = "#d62828", "#f3f6f9"
 _QUIET_MODULES = 4
+_Row = tuple[str, str, str]
+_COLUMNS = (12.0, 72.0, 124.0)
+_STEP = 3.25
+"""Height of a line of the operator's card; less when there are more problems than fit."""
+_LAST, _HEAD_HEIGHT = 280.0, 11.0
+"""Where the tables end, and what the head of one takes with the space before it."""
 _ITEMS = (
     ("back", ()),
     ("album_code", ()),
@@ -89,11 +95,14 @@ def operator(language: str) -> str:
         for number, inner in enumerate(group, start=1):
             on.text(x + 2.0, column_y + 3.7 * number, says.menu.items[inner], 2.9)
         x += 7 + 1.95 * max(len(says.menu.items[each]) for each in (item, *group))
-    y = _head(on, column_y + 3.7 * max(len(group) for _, group in _ITEMS) + 7, words["lines_title"])
-    y = _table(on, y, (words["code"], words["says"], words["helps"]), list(_lines(says)))
-    y = _head(on, y + 4, words["faults_title"])
-    y = _table(on, y, (words["code"], words["says"], words["helps"]), list(_faults(says)))
-    _rows(on, 12, y + 4, [words["plug"], words["doctor"]])
+    tables = ((words["lines_title"], list(_lines(says))), (words["faults_title"], list(_faults(says))))
+    head = (words["code"], words["says"], words["helps"])
+    y = column_y + 3.7 * max(len(group) for _, group in _ITEMS) + 7
+    height = sum(_height(row) for _, rows in tables for row in (head, *rows))
+    step = min(_STEP, (_LAST - y - len(tables) * _HEAD_HEIGHT) / height)
+    for title, rows in tables:
+        y = _table(on, _head(on, y, title), head, rows, step) + 4
+    _rows(on, 12, y + 2, [words["plug"], words["doctor"]])
     return on.text_of()
 
 
@@ -147,7 +156,7 @@ def _code(on: Drawing, link: str, x: float, y: float, side: float) -> None:
                 on.rect(x + across * dot, y + down * dot, dot + 0.02, dot + 0.02, fill="#000000")
 
 
-def _lines(says: Texts) -> Iterator[tuple[str, str, str]]:
+def _lines(says: Texts) -> Iterator[_Row]:
     merged: dict[tuple[str, str], list[str]] = {}
     for code, line in says.notices.items():
         remedy = says.menu.reasons.get(code, "").replace(" {detail}.", "").replace("{detail}", "…")
@@ -156,7 +165,7 @@ def _lines(says: Texts) -> Iterator[tuple[str, str, str]]:
         yield ", ".join(codes), line, remedy
 
 
-def _faults(says: Texts) -> Iterator[tuple[str, str, str]]:
+def _faults(says: Texts) -> Iterator[_Row]:
     merged: dict[tuple[str, str], list[str]] = {}
     for code, fault in says.faults.items():
         merged.setdefault((fault.headline, fault.remedy), []).append(code)
@@ -177,21 +186,29 @@ def _rows(on: Drawing, x: float, y: float, rows: list[str]) -> float:
     return y
 
 
-def _table(on: Drawing, y: float, head: tuple[str, str, str], rows: list[tuple[str, str, str]]) -> float:
-    columns, size, step = (12.0, 72.0, 124.0), 2.65, 3.25
-    for x, words in zip(columns, head, strict=True):
+def _table(on: Drawing, y: float, head: _Row, rows: list[_Row], step: float) -> float:
+    """Draw the rows, each line `step` high; returns where the next line would stand."""
+    size = step * 0.815
+    for x, words in zip(_COLUMNS, head, strict=True):
         on.text(x, y, words, size, fill=FAINT)
-    y += step + 0.4
+    y += step
     for number, row in enumerate(rows):
-        cells = [textwrap.wrap(words, width) or [""] for words, width in zip(row, (36, 28, 50), strict=True)]
-        height = max(map(len, cells)) * step
         if number % 2 == 0:
-            on.rect(11, y - 2.5, 188, height, fill=_PALE)
-        for x, lines, weight in zip(columns, cells, ("", "bold", ""), strict=True):
+            on.rect(11, y - 0.77 * step, 188, _height(row) * step, fill=_PALE)
+        for x, lines, weight in zip(_COLUMNS, _cells(row), ("", "bold", ""), strict=True):
             for down, line in enumerate(lines):
                 on.text(x, y + down * step, line, size, weight=weight)
-        y += height
+        y += _height(row) * step
     return y
+
+
+def _cells(row: _Row) -> list[list[str]]:
+    return [textwrap.wrap(words, width) or [""] for words, width in zip(row, (36, 28, 50), strict=True)]
+
+
+def _height(row: _Row) -> int:
+    """Lines that a row of a table takes."""
+    return max(map(len, _cells(row)))
 
 
 def _words(language: str) -> dict[str, Any]:
