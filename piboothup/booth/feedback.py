@@ -51,11 +51,11 @@ def pattern(booth: Booth, now_ns: int) -> LightPattern:
 
 def sound(before: Booth, before_ns: int, after: Booth, now_ns: int) -> Sound | None:
     """Sound for the change from one turn of the loop to the next; None = silence."""
+    if before.state is BoothState.EXPOSING and after.state in (BoothState.SAVING, BoothState.COUNTDOWN):
+        return Sound.CLICK
     if after.state is BoothState.COUNTDOWN:
         begins = before.state is not BoothState.COUNTDOWN or before.zero_ns != after.zero_ns
         return Sound.TICK if begins or after.digit(now_ns) != before.digit(before_ns) else None
-    if (before.state, after.state) == (BoothState.EXPOSING, BoothState.SAVING):
-        return Sound.CLICK
     if is_under_test(after) and not is_under_test(before):
         return Sound.LOW
     failed = before.state in (BoothState.EXPOSING, BoothState.SAVING) and after.state is BoothState.FAULT

@@ -13,7 +13,7 @@ from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Event, Saved
 from piboothup.booth.flow.pages import PageKind
-from piboothup.booth.flow.state import Booth, FlowSettings
+from piboothup.booth.flow.state import SERIES_TURN_NS, Booth, FlowSettings
 from piboothup.booth.frame import Plane
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.panel import idle
@@ -61,7 +61,8 @@ class Presenter:
         """The uploader's status, as last read."""
         self._supply = Supply()
         self._is_synchronised = False
-        self._thumbnail: Plane | None = None
+        self._thumbnails: list[Plane | None] = []
+        """Of the last photo, or of all shots of its series."""
         self._started_ns = self._busy_ns = clock.boottime_ns()
         self._expected_start_ms: int | None = None
         self._start_ms: int | None = None
@@ -84,7 +85,8 @@ class Presenter:
     def on_event(self, event: Event, booth: Booth, now_ns: int) -> None:
         """Record an event and the state after it."""
         if isinstance(event, Saved):
-            self._thumbnail = event.thumbnail
+            is_next = booth.series is not None and booth.series.saved > 1
+            self._thumbnails = [*(self._thumbnails if is_next else ()), event.thumbnail]
         if booth.state is not BoothState.READY:
             self._busy_ns = now_ns
         elif self._start_ms is None:
@@ -112,6 +114,8 @@ class Presenter:
         active = self._settings_store.active
         upload_status = self.upload_status
         link_id = active.context.link_id
+        shown = _photo_shown(booth, now_ns)
+        shot = 0 if booth.series is None else shown + 1
         expected_ns = (self._expected_start_ms or 0) * 1_000_000
         light_problem = self._devices.light.problem
         shown_before = (self._devices.camera.notice, self._unused_setting()) if booth.photos else ()
@@ -122,6 +126,8 @@ class Presenter:
             event_title=upload_status.event_title,
             photos=self._saver.taken,
             number=booth.number,
+            shot=shot,
+            shots=0 if booth.series is None else booth.series.shots,
             countdown=booth.digit(now_ns) if booth.state is BoothState.COUNTDOWN else 0,
             problem=booth.problem,
             notice=next((notice for notice in self.notices(booth) if notice not in shown_before), None),
@@ -138,7 +144,7 @@ class Presenter:
             shows_not_sent=booth.shows_not_sent,
             hold_progress=booth.hold_progress(now_ns, settings),
             rotation=self._config.camera.rotation,
-            thumbnail=self._thumbnail,
+            thumbnail=self._thumbnails[min(shown, len(self._thumbnails) - 1)] if self._thumbnails else None,
             progress=min(1.0, (now_ns - self._started_ns) / expected_ns) if expected_ns else 0.0,
             checks=checks(booth, light_problem, self._supply, upload_status, bool(link_id), self._is_synchronised),
             album_link=self._album_link(booth, now_ns, link_id),
@@ -191,6 +197,16 @@ class Presenter:
             context=self._settings_store.active.context.id,
             problems=tuple(problem.code for problem in problems),
         )
+
+
+def _photo_shown(booth: Booth, now_ns: int) -> int:
+    """Index of the shot that is under way or, in turn with the others, shown; 0 without a series."""
+    series = booth.series
+    if series is None:
+        return 0
+    if booth.state is not BoothState.REVIEW:
+        return min(series.exposed, series.shots - 1)
+    return (now_ns - booth.saved_ns) // SERIES_TURN_NS % max(1, series.saved)
 
 
 _ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)

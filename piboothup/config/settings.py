@@ -93,6 +93,10 @@ class PhotoConfig:
     """PNG with transparency, laid over a copy of each photo; empty = none."""
     originals: bool = checks.choice(True, False)
     """Whether with a frame the originals are sent too; else they are kept on the card, to be exported."""
+    shots: int = checks.number(1, 1, 4)
+    """Photos of one press, each for itself."""
+    gap_s: int = checks.number(3, 1, 10)
+    """Countdown from one of them to the next, whole seconds."""
     take_back_s: float = checks.number(0.0, 0, 30)
     """Time in which a hold of the button keeps the photo from being sent, seconds; 0 = guests can't take it back."""
 

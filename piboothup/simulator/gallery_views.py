@@ -87,6 +87,10 @@ def examples(language: str) -> dict[str, View]:
         "saving-nudged": replace(box, state=BoothState.SAVING, busy_hint=True),
         "saved": saved,
         "saved-1234": replace(saved, number=1234),
+        "series-countdown": replace(countdown, countdown=3, shot=2, shots=4),
+        "series-look-up": replace(box, state=BoothState.EXPOSING, shot=2, shots=4),
+        "series-look-left": replace(box, state=BoothState.EXPOSING, lens="left", shot=2, shots=4),
+        "series-saved": replace(saved, shot=4, shots=4),
         "saved-take-back": replace(saved, offers_take_back=True),
         "saved-take-back-held": replace(
             saved, offers_take_back=True, hold_progress=HoldProgress(0.5, ReleaseEffect.CHOICE)

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from functools import partial
 
 from piboothup.booth.camera.base import Camera, CameraFault, CaptureTimedOut
+from piboothup.booth.flow.capture import CAPTURE_TIMEOUT_S
 from piboothup.booth.flow.events import CameraLost, CameraReady, CaptureFailed, Event, Exposed
-from piboothup.booth.flow.machine import CAPTURE_TIMEOUT_S
 from piboothup.booth.frame import Viewfinder
 from piboothup.booth.threads import Heartbeat
 from piboothup.clock import Clock

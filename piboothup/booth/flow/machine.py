@@ -23,7 +23,8 @@ none. Nothing here waits, draws, reads a clock or touches a device: `service` ca
 
 from __future__ import annotations
 
-from piboothup.booth.flow import long_press, menu, offers, take_back
+from piboothup.booth.flow import capture, long_press, menu, offers, take_back
+from piboothup.booth.flow.capture import SAVING_TIMEOUT_NS
 from piboothup.booth.flow.code_pages import unanswered
 from piboothup.booth.flow.events import (
     ActionDone,
@@ -44,7 +45,6 @@ from piboothup.booth.flow.events import (
     MenuEvent,
     Pressed,
     Released,
-    Save,
     Saved,
     SaveTested,
     SavingFailed,
@@ -71,12 +71,6 @@ BUSY_HINT_NS = 800_000_000
 """How long the busy hint is shown, nanoseconds."""
 DOUBLE_PRESS_NS = SECOND_NS
 """A second press within this time after the self-test's press does not close the self-test, nanoseconds."""
-CAPTURE_TIMEOUT_S = 4.0
-"""Time for the camera from zero to a frame, seconds."""
-CAPTURE_ANSWER_TIMEOUT_NS = int((CAPTURE_TIMEOUT_S + 2.0) * SECOND_NS)
-"""Longest wait for the answer to a capture, nanoseconds."""
-SAVING_TIMEOUT_NS = 15 * SECOND_NS
-"""Time after which the card counts as stuck, nanoseconds; the photo is still waited for. Cards pause for 1 or 2 s."""
 
 TEST_FRAME_AGE_NS = SECOND_NS
 """Greatest age of the frame for the test photo at the start; in a fault it is as new as for a guest's photo."""
@@ -98,7 +92,7 @@ def _react(booth: Booth, event: Event, now_ns: int, settings: FlowSettings) -> _
         case Pressed() | Released() | Tapped() | DownAtStart():
             return _on_button(booth, event, now_ns, settings)
         case CameraReady() | CameraLost() | Exposed() | CaptureFailed():
-            return _on_camera(booth, event, now_ns)
+            return _on_camera(booth, event, now_ns, settings)
         case StorageChecked() | SavingFailed() | SaveTested() | Saved() | Withdrawn():
             return _on_storage(booth, event, now_ns, settings), ()
         case SharpnessMeasured() | SelfTestProgress() | CodeHinted() | CodeRead() | ActionDone():
@@ -131,7 +125,7 @@ def _on_button(booth: Booth, event: ButtonEvent, now_ns: int, settings: FlowSett
             return replace(booth, press=Press(at_ns, consumed=True)), ()
 
 
-def _on_camera(booth: Booth, event: CameraEvent, now_ns: int) -> _Step:
+def _on_camera(booth: Booth, event: CameraEvent, now_ns: int, settings: FlowSettings) -> _Step:
     match event:
         case CameraReady():
             return settle_if_idle(replace(booth, camera_ready=True, camera_problem=None)), ()
@@ -145,10 +139,7 @@ def _on_camera(booth: Booth, event: CameraEvent, now_ns: int) -> _Step:
         case Exposed(frame, zero_ns) if zero_ns == booth.health.asked_ns:
             return replace(booth, health=booth.health.test_saving(now_ns + SAVING_TIMEOUT_NS)), (TrySaving(frame),)
         case Exposed(frame, zero_ns):
-            is_wanted = booth.state is BoothState.EXPOSING and zero_ns == booth.zero_ns
-            if not is_wanted or frame.exposure_start_ns < zero_ns:
-                return booth, (Discard(frame),)  # nobody waits for it, or it is the late answer to an earlier press
-            return replace(booth, state=BoothState.SAVING, until_ns=now_ns + SAVING_TIMEOUT_NS), (Save(frame),)
+            return capture.exposed(booth, frame, zero_ns, now_ns, settings)
         case CaptureFailed(cause, zero_ns) if zero_ns == booth.health.asked_ns:
             failed = replace(booth, health=booth.health.test_frame_failed(not_taken(cause), now_ns))
             return settle_if_idle(failed), ()
@@ -170,16 +161,8 @@ def _on_storage(booth: Booth, event: StorageEvent, now_ns: int, settings: FlowSe
             return settle_if_idle(replace(booth, storage_stuck=None, health=health))
         case Withdrawn(failure):
             return take_back.withdrawn(booth, failure, now_ns)
-        case Saved(number, held=held):
-            taken = replace(booth, number=number, photos=booth.photos + 1, saved_ns=now_ns, storage_stuck=None)
-            taken = replace(taken, health=booth.health.photo_saved(), is_withdrawn=False, shows_not_sent=False)
-            review_ns = int(settings.review_s * SECOND_NS)
-            if held is not None:
-                taken = take_back.hold(taken, held, now_ns, settings)
-                review_ns = max(review_ns, settings.take_back_ns)
-            if booth.page is not None:
-                return taken
-            return replace(taken, state=BoothState.REVIEW, until_ns=now_ns + review_ns)
+        case Saved():
+            return capture.saved(booth, event, now_ns, settings)
 
 
 # -- the button ------------------------------------------------------------------------------------------------
@@ -198,17 +181,7 @@ def _pressed(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) ->
 def _photo(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _Step:
     if not booth.takes_photos or edge_ns < booth.saved_ns:  # one that began before "saved" was meant for that photo
         return replace(booth, busy_hint_until_ns=now_ns + BUSY_HINT_NS), ()
-    return _start(booth, edge_ns, now_ns, settings)
-
-
-def _start(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -> _Step:
-    zero_ns = edge_ns + settings.countdown_s * SECOND_NS
-    lead_s = settings.flash_lead_s
-    flash_on_ns = None if lead_s is None else max(edge_ns, zero_ns - int(lead_s * SECOND_NS))
-    started = replace(booth, notice=None, zero_ns=zero_ns, flash_on_ns=flash_on_ns, busy_hint_until_ns=0)
-    if settings.countdown_s:
-        return replace(started, state=BoothState.COUNTDOWN, until_ns=zero_ns), ()
-    return _expose(started, now_ns)
+    return capture.start(booth, edge_ns, now_ns, settings)
 
 
 def _still_pressed(booth: Booth, at_ns: int, settings: FlowSettings) -> _Step:
@@ -225,6 +198,8 @@ def _still_pressed(booth: Booth, at_ns: int, settings: FlowSettings) -> _Step:
         return _long_press_in_menu(booth, booth.page, press, at_ns, settings)
     if booth.holds_photo:
         return take_back.withdraw(booth, at_ns)
+    if (series := booth.series) is not None and series.awaits_shot and booth.state is not BoothState.EXPOSING:
+        return capture.end_series(booth, series, at_ns, settings), ()
     if booth.state is BoothState.COUNTDOWN:
         return replace(settle_state(booth), press=replace(press, wants_photo=True)), ()
     seen_enough = at_ns - booth.saved_ns >= LONG_PRESS_NS  # "saved" stays that long though its press goes on
@@ -247,12 +222,12 @@ def _released(booth: Booth, edge_ns: int, now_ns: int, settings: FlowSettings) -
             return _photo(settle_state(booth), press.edge_ns, now_ns, settings)
         return open_page(booth, menu.next_item(booth.page), now_ns, settings), effects
     if booth.state is BoothState.COUNTDOWN and now_ns >= booth.zero_ns:
-        return _expose(replace(booth, zero_ns=max(booth.zero_ns, edge_ns)), now_ns)
+        return capture.expose(replace(booth, zero_ns=max(booth.zero_ns, edge_ns)), now_ns)
     progress = long_press.progress_to_menu(press, edge_ns, settings.hold_s) if booth.state in IDLE_STATES else None
     if progress is not None and progress.effect is ReleaseEffect.MENU:
         return open_page(booth, menu.main_page(settings.options, now_ns), now_ns, settings), effects
     if press.wants_photo and booth.takes_photos:  # also after a short press whose release was handled late
-        return _start(booth, edge_ns, now_ns, settings)
+        return capture.start(booth, edge_ns, now_ns, settings)
     return booth, effects
 
 
@@ -320,16 +295,11 @@ def _test_saving(booth: Booth, now_ns: int) -> _Step:
     return booth, ()
 
 
-def _expose(booth: Booth, now_ns: int) -> _Step:
-    exposing = replace(booth, state=BoothState.EXPOSING, until_ns=now_ns + CAPTURE_ANSWER_TIMEOUT_NS)
-    return exposing, (Capture(booth.zero_ns, booth.flash_on_ns),)
-
-
 def _tick(booth: Booth, now_ns: int, settings: FlowSettings) -> _Step:
     if booth.until_ns is None or now_ns < booth.until_ns or booth.awaits_release(now_ns):
         return booth, ()
     if booth.state is BoothState.COUNTDOWN:
-        return _expose(booth, now_ns)
+        return capture.expose(booth, now_ns)
     if booth.state is BoothState.EXPOSING:
         cause = problem("camera_stuck")
         return photo_failed(booth, cause, not_taken(cause), now_ns), ()

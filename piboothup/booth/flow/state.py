@@ -19,6 +19,8 @@ from piboothup.status import BoothState
 
 LENS_LEAD_NS = SECOND_NS
 """Lead of the light at the lens before zero, nanoseconds: eyes are on the lens when the frame is exposed."""
+SERIES_TURN_NS = SECOND_NS
+"""How long each photo of a series is shown, in turn, nanoseconds."""
 IDLE_STATES = (BoothState.STARTING, BoothState.READY, BoothState.REVIEW, BoothState.FAULT)
 """The states in which no photo is under way and no menu open."""
 
@@ -32,6 +34,10 @@ class FlowSettings:
     flash_lead_s: float | None = None
     """Time from flash on to zero, seconds; None = no flash."""
     hold_s: float = 5.0
+    shots: int = 1
+    """Photos of one press."""
+    gap_s: int = 3
+    """Countdown from one exposure of a series to the next, seconds."""
     take_back_ns: int = 0
     """Time in which a guest may take a photo back, nanoseconds; 0 = photos are the uploader's at once."""
     options: MenuOptions = field(default_factory=MenuOptions)
@@ -44,8 +50,36 @@ class FlowSettings:
             config.capture.review_s,
             config.light.flash_lead_s if config.light.flash_pin else None,
             config.button.hold_s,
+            config.photo.shots,
+            config.photo.gap_s,
             int(config.photo.take_back_s * SECOND_NS),
         )
+
+
+@dataclass(frozen=True)
+class Series:
+    """The shots of one press."""
+
+    shots: int
+    """How many are to be taken."""
+    begun_ns: int
+    exposed: int = 0
+    saved: int = 0
+
+    @property
+    def in_hand(self) -> int:
+        """Frames that are not saved yet."""
+        return self.exposed - self.saved
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether all shots are saved."""
+        return self.saved >= self.shots
+
+    @property
+    def awaits_shot(self) -> bool:
+        """Whether some are exposed and others are yet to be."""
+        return 0 < self.exposed < self.shots
 
 
 @dataclass(frozen=True)
@@ -54,6 +88,8 @@ class HeldPhoto:
 
     name: PhotoName
     until_ns: int
+    begun_ns: int
+    """Its series, or its zero: the photos of one press are taken back together."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +120,8 @@ class Booth:
     """Photos committed since the service started."""
     awaits_button: bool = False
     """The button's pin is not open yet: a press would not be seen."""
+    series: Series | None = None
+    """The shots of the press that is under way or shown; None for a single photo."""
     held: tuple[HeldPhoto, ...] = ()
     """Photos that their guests may take back; the last is the one that is shown, unless `is_withdrawn`."""
     is_withdrawn: bool = False
@@ -136,6 +174,16 @@ class Booth:
         return is_meant and self.offers_take_back
 
     @property
+    def releasable(self) -> tuple[HeldPhoto, ...]:
+        """The held photos whose time is running: not those of a series under way, nor those that a hold may keep."""
+        if self.holds_photo:
+            kept_ns: int | None = self.held[-1].begun_ns
+        else:
+            is_under_way = self.state in (BoothState.COUNTDOWN, BoothState.EXPOSING, BoothState.SAVING)
+            kept_ns = self.series.begun_ns if self.series is not None and is_under_way else None
+        return tuple(photo for photo in self.held if photo.begun_ns != kept_ns)
+
+    @property
     def can_expose(self) -> bool:
         """Whether there are a camera and a card to take a photo with."""
         return self.camera_ready and self.storage_problem is None and self.storage_stuck is None
@@ -167,7 +215,9 @@ class Booth:
         wanted = [] if self.press is None or self.stuck else [self._hold_deadline_ns(self.press, now_ns)]
         if self.until_ns is not None and not self.awaits_release(now_ns):
             wanted.append(self.until_ns)
-        wanted += [photo.until_ns for photo in (self.held[:-1] if self.holds_photo else self.held)]
+        wanted += [photo.until_ns for photo in self.releasable]
+        if self.state is BoothState.REVIEW and self.series is not None and self.series.saved > 1:
+            wanted.append(self.saved_ns + ((now_ns - self.saved_ns) // SERIES_TURN_NS + 1) * SERIES_TURN_NS)
         if self.state is BoothState.COUNTDOWN and now_ns < self.zero_ns:
             wanted.append(self.zero_ns - (self.digit(now_ns) - 1) * SECOND_NS)
             if self.flash_on_ns is not None and self.flash_on_ns > now_ns:

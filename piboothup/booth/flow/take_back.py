@@ -23,16 +23,19 @@ _NOT_SENT_NS = 2_500_000_000
 
 def hold(booth: Booth, name: PhotoName, now_ns: int, settings: FlowSettings) -> Booth:
     """`booth` with this photo, which is saved and held."""
-    until_ns = now_ns + settings.take_back_ns
-    return replace(booth, held=(*booth.held, HeldPhoto(name, until_ns)), is_withdrawn=False)
+    begun_ns = booth.zero_ns if booth.series is None else booth.series.begun_ns
+    held = HeldPhoto(name, now_ns + settings.take_back_ns, begun_ns)
+    others = [replace(photo, until_ns=held.until_ns) if photo.begun_ns == begun_ns else photo for photo in booth.held]
+    return replace(booth, held=(*others, held))
 
 
 def withdraw(booth: Booth, at_ns: int) -> tuple[Booth, tuple[MoveHeld, ...]]:
-    """The photo that is shown is never sent: its guest held the button for long enough."""
-    *others, photo = booth.held
+    """The photo that is shown, or its series, is never sent: its guest held the button for long enough."""
+    meant = [photo for photo in booth.held if photo.begun_ns == booth.held[-1].begun_ns]
+    others = (photo for photo in booth.held if photo not in meant)
     press = replace(booth.press, consumed=True) if booth.press is not None else None
     booth = replace(booth, press=press, held=tuple(others), is_withdrawn=True, until_ns=at_ns + _ANSWER_TIMEOUT_NS)
-    return booth, (MoveHeld(photo.name, WITHDRAWN),)
+    return booth, tuple(MoveHeld(photo.name, WITHDRAWN) for photo in meant)
 
 
 def withdrawn(booth: Booth, failure: Problem | None, now_ns: int) -> Booth:
@@ -51,8 +54,7 @@ def release_all(booth: Booth) -> tuple[MoveHeld, ...]:
 
 def release(booth: Booth, now_ns: int) -> tuple[Booth, tuple[MoveHeld, ...]]:
     """Hand the photos whose time is over to the uploader."""
-    asked = booth.held[-1] if booth.holds_photo else None
-    due = [photo for photo in booth.held if photo.until_ns <= now_ns and photo is not asked]
+    due = [photo for photo in booth.releasable if photo.until_ns <= now_ns]
     if not due:
         return booth, ()
     held = tuple(photo for photo in booth.held if photo not in due)

@@ -33,7 +33,9 @@ def settle_if_idle(booth: Booth) -> Booth:
 def settle_state(booth: Booth) -> Booth:
     """STARTING, READY or FAULT."""
     rested = BoothState.FAULT if booth.problem is not None else BoothState.READY
-    return replace(booth, until_ns=None, page=None, state=BoothState.STARTING if booth.is_starting else rested)
+    return replace(
+        booth, until_ns=None, page=None, series=None, state=BoothState.STARTING if booth.is_starting else rested
+    )
 
 
 def photo_failed(booth: Booth, notice: Problem, reason: Problem, now_ns: int) -> Booth:

@@ -17,6 +17,7 @@ from piboothup.booth.panel.layout import (
     CAPTION_Y,
     GAP_PX,
     HEIGHT_PX,
+    MARGIN_PX,
     PHOTO_SIZE,
     SIDE_PX,
     SIDE_X,
@@ -31,6 +32,8 @@ from piboothup.booth.panel.view import View
 
 _ARROW_PX = 3
 """Gap from the arrow's tip to the edge of the display."""
+_SHOT_Y = 50
+"""Bottom of the figure in a series, where the number of the shot stands below."""
 _FOOT_Y = 52
 """Top of the line across the foot of a photo that can be taken back."""
 _BEGUN_PX = 8
@@ -47,8 +50,11 @@ def countdown(image: Image.Image, view: View, words: Texts) -> None:
     else:
         image.paste(dither.viewfinder(view.viewfinder.grey, PHOTO_SIZE, view.rotation))
     figure = str(view.countdown)
-    lettering = largest(figure, SIDE_PX - 2, HEIGHT_PX)
-    centred(image, (HEIGHT_PX - lettering.cap_px) // 2, figure, lettering, SIDE_X, SIDE_PX)
+    height_px = _SHOT_Y if view.shots else HEIGHT_PX
+    lettering = largest(figure, SIDE_PX - 2, height_px)
+    centred(image, (height_px - lettering.cap_px) // 2, figure, lettering, SIDE_X, SIDE_PX)
+    if view.shots:
+        centred(image, _SHOT_Y + 2, _shot(view, words), face("small"), SIDE_X, SIDE_PX)
 
 
 def side_first(before: Image.Image, picture: Image.Image) -> Image.Image:
@@ -64,6 +70,9 @@ def side_first(before: Image.Image, picture: Image.Image) -> Image.Image:
 
 def look_at_lens(image: Image.Image, view: View, words: Texts) -> None:
     """Draw an arrow to the lens and a caption."""
+    if view.shots:
+        small, text = face("small"), _shot(view, words)
+        small.draw(image, WIDTH_PX - MARGIN_PX - small.width_px(text), TITLE_Y, text)
     caption = words.look.get(view.lens, words.look["above"])
     mid = face("mid")
     arrow = icon("arrow")
@@ -102,6 +111,9 @@ def saved(image: Image.Image, view: View, words: Texts) -> None:
     if view.offers_take_back:
         _take_back(image, view, words)
         return
+    if view.shots:
+        centred(image, 49, _shot(view, words), small, SIDE_X, SIDE_PX)
+        return
     mid = face("mid")
     room_px = SIDE_PX - 3
     number = next((text for text in (f"#{view.number}", str(view.number)) if mid.width_px(text) <= room_px), "")
@@ -109,6 +121,10 @@ def saved(image: Image.Image, view: View, words: Texts) -> None:
         centred(image, 47, number, mid, SIDE_X, SIDE_PX)
     else:
         centred(image, 49, small.shortened(f"#{view.number}", SIDE_PX), small, SIDE_X, SIDE_PX)
+
+
+def _shot(view: View, words: Texts) -> str:
+    return words.shot.format(n=view.shot, of=view.shots)
 
 
 def _take_back(image: Image.Image, view: View, words: Texts) -> None:

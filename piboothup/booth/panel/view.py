@@ -50,6 +50,10 @@ class View:
     """Position of the lens, seen from the panel: above, below, left, right."""
     has_autofocus: bool = True
     """Whether a code near the lens can be sharp."""
+    shot: int = 0
+    """Number of the shot in its series that is under way or shown; 0 = a single photo."""
+    shots: int = 0
+    """Shots of the series."""
     offers_take_back: bool = False
     """The photo that is shown can be taken back."""
     shows_not_sent: bool = False

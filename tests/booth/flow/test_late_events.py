@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from piboothup.booth.flow.actions import SwitchOff
+from piboothup.booth.flow.capture import SAVING_TIMEOUT_NS
 from piboothup.booth.flow.events import (
     ActionDone,
     Event,
@@ -21,7 +22,6 @@ from piboothup.booth.flow.events import (
     Tapped,
 )
 from piboothup.booth.flow.long_press import LONG_PRESS_NS, SECOND_NS, STUCK_AFTER_NS
-from piboothup.booth.flow.machine import SAVING_TIMEOUT_NS
 from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.flow.pages import Goto, Item, Page, PageKind, result_page
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport

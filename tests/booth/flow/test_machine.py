@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from piboothup.booth.flow.capture import CAPTURE_ANSWER_TIMEOUT_NS
 from piboothup.booth.flow.events import (
     Capture,
     CaptureFailed,
@@ -24,7 +25,6 @@ from piboothup.booth.flow.events import (
     Tick,
 )
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.flow.machine import CAPTURE_ANSWER_TIMEOUT_NS
 from piboothup.booth.flow.state import FlowSettings
 from piboothup.booth.flow.transitions import NOTICE_NS
 from piboothup.problems import problem

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piboothup.booth.feedback import pattern
+from piboothup.booth.flow.capture import SAVING_TIMEOUT_NS
 from piboothup.booth.flow.events import (
     CameraLost,
     Capture,
@@ -27,7 +28,6 @@ from piboothup.booth.flow.events import (
     TrySaving,
 )
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.flow.machine import SAVING_TIMEOUT_NS
 from piboothup.booth.flow.pages import PageKind
 from piboothup.booth.flow.save_health import AFTER_NO_FRAME_NS, FRAME_NS, RETRY_NS, SaveHealth
 from piboothup.booth.flow.state import Booth, FlowSettings

@@ -84,6 +84,7 @@ def test_e3_a_short_press_starts_the_next_photo_at_its_release() -> None:
 
 def test_e3_next_guest_s_photo_does_not_cut_the_first_short() -> None:
     driver = taken()
+    driver.waits_s(0.1)
     driver.press()
     assert saves(driver, 2) is BoothState.REVIEW
     driver.waits_s(2)

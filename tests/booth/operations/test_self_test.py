@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from piboothup import power, status
+from piboothup.booth.flow.capture import CAPTURE_ANSWER_TIMEOUT_NS
 from piboothup.booth.flow.events import Exposed, SelfTestProgress
 from piboothup.booth.flow.long_press import SECOND_NS
-from piboothup.booth.flow.machine import CAPTURE_ANSWER_TIMEOUT_NS
 from piboothup.booth.flow.pages import PageKind
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.frame import Frame

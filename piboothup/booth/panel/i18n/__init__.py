@@ -88,6 +88,8 @@ class Texts:
     """By the position of the lens."""
     one_moment: str
     saved: str
+    shot: str
+    """Number `{n}` of `{of}` shots in a series."""
     hold_not_to_send: str
     """Across the foot of the photo while it can be taken back."""
     not_sent: str

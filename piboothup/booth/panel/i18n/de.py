@@ -11,6 +11,7 @@ TEXTS = Texts(
     look={"above": "Schau hoch", "below": "Schau runter", "left": "Schau links", "right": "Schau rechts"},
     one_moment="Moment",
     saved="Sicher",
+    shot="{n} von {of}",
     hold_not_to_send="Halten: nicht senden",
     not_sent="Bleibt hier",
     stays_here="Nicht im Album",

@@ -11,6 +11,7 @@ TEXTS = Texts(
     look={"above": "Look up", "below": "Look down", "left": "Look left", "right": "Look right"},
     one_moment="One moment",
     saved="Saved",
+    shot="{n} of {of}",
     hold_not_to_send="Hold: don't send",
     not_sent="Not sent",
     stays_here="Not in the album",
