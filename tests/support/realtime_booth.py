@@ -63,10 +63,8 @@ class Pins:
                 sys.modules["lgpio"] = lgpio
                 waits("lgpio switches pins")
                 self._made = MockFactory(pin_class=MockPWMPin)
-        if threading.current_thread().name == "button":
-            vars(device_start)["HEAD_START_S"] = PATIENCE_S  # the panel comes once the booth is ready
-            if not self.has_button:
-                raise OSError("the pin is busy")
+        if threading.current_thread().name == "button" and not self.has_button:
+            raise OSError("the pin is busy")
         return self._made
 
 
@@ -92,6 +90,13 @@ def main(root: Path, is_late: bool) -> None:
     button, light = GpioButton(ButtonConfig(), box.clock), GpioLight(LightConfig(led_pin=27, flash_pin=22))
     vars(box).update(button=button, light=light, buzzer=GpioBuzzer(LightConfig(buzzer_pin=24)))
     vars(box.camera)["open"] = hang_on(camera)
+    start = button.start
+
+    def start_button(*heard: Any) -> None:
+        vars(device_start)["HEAD_START_S"] = PATIENCE_S  # from here on: the panel comes once the booth is ready
+        start(*heard)
+
+    vars(button)["start"] = start_button
 
     def listens() -> bool:
         return button.problem is None and button.heartbeat._sign[1] == 0
