@@ -347,8 +347,8 @@ def test_e5_list_for_programs_has_numbers_per_event_and_day(desk: Path, spool: S
     assert found["photos"][2]["file_name"] == held.file_name
     party, gala = found["events"]
     assert party == {
-        **{"event": "abcd1234", "title": "Käthe & Ben", "taken": 3, "sent": 2, "withdrawn": 1},
-        "days": [{"day": "2025-11-28", "taken": 3, "sent": 2, "withdrawn": 1}],
+        **{"event": "abcd1234", "title": "Käthe & Ben", "taken": 3, "composed": 0, "sent": 2, "withdrawn": 1},
+        "days": [{"day": "2025-11-28", "taken": 3, "composed": 0, "sent": 2, "withdrawn": 1}],
     }
     assert (gala["event"], gala["taken"]) == ("wxyz9876", 1)
 

@@ -97,7 +97,7 @@ def test_status_json_of_both_services_is_this_text(bench: Bench) -> None:
                 {
                     **{"link_id": "abcd1234", "title": "Anna & Ben"},
                     **{"taken": 1, "in_album": 0, "waiting": 1, "parked": 0, "withdrawn": 0},
-                    "days": [{"day": None, "taken": 1, "sent": 0, "withdrawn": 0}],
+                    "days": [{"day": None, "taken": 1, "composed": 0, "sent": 0, "withdrawn": 0}],
                 }
             ],
             "uploader": {
@@ -285,10 +285,10 @@ def test_e5_status_counts_days_and_photos_taken_back(bench: Bench) -> None:
         **{"taken": 4, "in_album": 1, "waiting": 3, "parked": 0, "withdrawn": 1}
     }
     assert found["abcd1234"]["days"] == [
-        {"day": "2025-11-28", "taken": 2, "sent": 1, "withdrawn": 0},
-        {"day": "2025-11-29", "taken": 2, "sent": 0, "withdrawn": 1},
+        {"day": "2025-11-28", "taken": 2, "composed": 0, "sent": 1, "withdrawn": 0},
+        {"day": "2025-11-29", "taken": 2, "composed": 0, "sent": 0, "withdrawn": 1},
     ]
-    assert found["wxyz9876"]["days"] == [{"day": None, "taken": 1, "sent": 0, "withdrawn": 0}]
+    assert found["wxyz9876"]["days"] == [{"day": None, "taken": 1, "composed": 0, "sent": 0, "withdrawn": 0}]
     text = bench.text()
     line = text.index("event     abcd1234: 4 taken, 1 in the album, 3 waiting, 1 taken back")
     assert text[line + 1 : line + 3] == [

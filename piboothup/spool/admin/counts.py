@@ -1,4 +1,4 @@
-"""Counts of photos per event and day: taken, sent, withdrawn. For commands only: every name on the card is read.
+"""Counts of photos per event and day: taken, composed, sent, withdrawn. For commands: every name on the card is read.
 
 Photos that were deleted because the album has them count as sent. A photo that its guest took back is not among those
 taken, nor is one whose bytes are damaged; both have numbers of their own.
@@ -14,6 +14,7 @@ from typing import Any
 
 from piboothup.records import dataclass, field
 from piboothup.spool.capture_time import boots
+from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.listing import BOOTS, HELD, KEPT, NEW, PARKED, QUARANTINE, SENT, WITHDRAWN
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
@@ -25,6 +26,8 @@ STATES = {
 """State of a photo by its folder; of one that lies in two, the first."""
 TAKEN = ("sent", "waiting", "parked", "kept")
 """States of the photos that count as taken."""
+COMPOSED = "composed"
+"""Of those taken: framed copies, each a photo of its own."""
 
 
 @dataclass
@@ -59,7 +62,12 @@ class EventCounts:
 
 def shown(found: Counter[str]) -> dict[str, int]:
     """Numbers for other programs."""
-    return {"taken": taken(found), "sent": found["sent"], "withdrawn": found["withdrawn"]}
+    return {
+        "taken": taken(found),
+        "composed": found[COMPOSED],
+        "sent": found["sent"],
+        "withdrawn": found["withdrawn"],
+    }
 
 
 def taken(found: Counter[str]) -> int:
@@ -82,9 +90,13 @@ def count(
 ) -> dict[str, EventCounts]:
     """Numbers of photos by event, as `event_of` names it, with days in `zone`. `names`: see `list_names`."""
     events: dict[str, EventCounts] = {}
+    known: dict[int, Boot] = {}
     by_boot: dict[tuple[str, str, str, int], list[PhotoName]] = {}
     for name, state in _each_once(spool, names):
         by_boot.setdefault((event_of(name), state, name.box, name.boot), []).append(name)
+        boot = known.get(name.boot) or known.setdefault(name.boot, spool.read_boot(name.boot))
+        if state in TAKEN and boot.is_copy(name.seq):
+            by_boot.setdefault((event_of(name), COMPOSED, name.box, name.boot), []).append(name)
     for (event, state, _, _), photos in by_boot.items():
         of_event = events.setdefault(event, EventCounts())
         timed = sorted((name for name in photos if name.boottime_ms), key=lambda name: name.boottime_ms)

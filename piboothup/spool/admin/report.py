@@ -27,6 +27,7 @@ _WORDS: Mapping[str, Mapping[str, Any]] = {
         "waiting": "{n} on the box, still to be sent",
         "parked": "{n} on the box, refused by the album",
         "kept": "{n} on the box, not meant for the album",
+        "composed": "Copies with the frame are among them: {n}.",
         "damaged": "Damaged on the box, and in no album: {n}.",
         "withdrawn": "Taken back by guests, and in no album: {n}.",
     },
@@ -43,6 +44,7 @@ _WORDS: Mapping[str, Mapping[str, Any]] = {
         "waiting": "{n} auf der Box, noch zu senden",
         "parked": "{n} auf der Box, vom Album abgelehnt",
         "kept": "{n} auf der Box, nicht für das Album bestimmt",
+        "composed": "Kopien mit dem Rahmen sind darunter: {n}.",
         "damaged": "Auf der Box beschädigt und in keinem Album: {n}.",
         "withdrawn": "Von Gästen zurückgenommen und in keinem Album: {n}.",
     },
@@ -64,7 +66,7 @@ def lines(event: EventCounts, box: str, zone: tzinfo, language: str) -> Iterator
     yield ""
     if taken(total):
         yield from _sentences(event, total, zone, words)
-    yield from (words[state].format(n=total[state]) for state in ("damaged", "withdrawn") if total[state])
+    yield from (words[state].format(n=total[state]) for state in ("composed", "damaged", "withdrawn") if total[state])
 
 
 def _sentences(event: EventCounts, total: Counter[str], zone: tzinfo, words: Mapping[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from piboothup.spool import handover
+from piboothup.spool import commit, handover
 from piboothup.spool.admin import counts
 from piboothup.spool.admin.counts import EventCounts
 from piboothup.spool.admin.inventory import Attribution
@@ -80,9 +80,28 @@ def test_e5_each_folder_is_a_state_and_days_end_at_midnight(spool: Spool) -> Non
         FRIDAY: {"sent": 1, "parked": 1, "damaged": 1, "waiting": 2},
         SATURDAY: {"sent": 1, "waiting": 2, "withdrawn": 1, "kept": 1},
     }
-    assert counts.shown(found.total) == {"taken": 8, "sent": 2, "withdrawn": 1}
+    assert counts.shown(found.total) == {"taken": 8, "composed": 0, "sent": 2, "withdrawn": 1}
     assert (found.first_ms, found.last_ms) == (MIDNIGHT_MS - 60_000, MIDNIGHT_MS)
     assert days(counted(spool, UTC)["abcd1234"]).keys() == {FRIDAY}
+
+
+def test_e2_e5_framed_copies_are_counted_among_those_taken(spool: Spool) -> None:
+    spool.begin_framing("0123456789abcdef", originals=False)
+    for number in range(3):
+        identity = spool.next_identity(spool.clock.boottime_ns() // 1_000_000, PARTY, has_copy=True)
+        name = PhotoName.of(identity, jpeg(number))
+        commit.commit(spool, name, PARTY, jpeg(number), HELD)
+        if number < 2:
+            copy, _ = commit.commit_copy(spool, name, jpeg(10 + number))
+        if number == 0:
+            handover.mark_sent(spool, copy)
+        pass_s(spool, 31)
+    found = counted(spool)["abcd1234"]
+    assert days(found) == {
+        FRIDAY: {"kept": 2, "sent": 1, "waiting": 1, "composed": 2},
+        SATURDAY: {"waiting": 1},
+    }
+    assert counts.shown(found.total) == {"taken": 5, "composed": 2, "sent": 1, "withdrawn": 0}
 
 
 def test_e5_events_are_apart_also_none_and_assigned_ones(spool: Spool) -> None:
@@ -127,8 +146,8 @@ def test_e5_deleted_photos_of_an_older_program_have_no_day(spool: Spool) -> None
     found = counted(spool)["abcd1234"]
     assert days(found) == {None: {"sent": 2}, FRIDAY: {"sent": 1}}
     assert found.to_json() == [
-        {"day": "2025-11-28", "taken": 1, "sent": 1, "withdrawn": 0},
-        {"day": None, "taken": 2, "sent": 2, "withdrawn": 0},
+        {"day": "2025-11-28", "taken": 1, "composed": 0, "sent": 1, "withdrawn": 0},
+        {"day": None, "taken": 2, "composed": 0, "sent": 2, "withdrawn": 0},
     ]
 
 

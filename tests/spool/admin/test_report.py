@@ -57,6 +57,17 @@ def test_e5_report_names_what_is_not_in_the_album() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Copies with the frame are among them: 11."), ("de", "Kopien mit dem Rahmen sind darunter: 11.")],
+)
+def test_e2_e5_report_says_how_many_copies_there_are(language: str, said: str) -> None:
+    found = event(sent=22)
+    assert said not in page(found, language)
+    found.days[None] = Counter(composed=11)
+    assert said in page(found, language)
+
+
 def test_e5_report_in_german() -> None:
     assert page(event(sent=22, waiting=1), "de") == [
         "Fotobox 7F3K: die Fotos dieser Feier",
