@@ -110,8 +110,11 @@ class PreparedFrame:
     """First row, number of rows, packed RGBA pixels of each band that shows something."""
 
 
-def prepare(file: FrameFile, photo: tuple[int, int]) -> PreparedFrame:
-    """Decode the frame and scale it for photos of this full size. Raises FrameUnusable, MemoryError."""
+def prepare(file: FrameFile, photo: tuple[int, int], pause: Callable[[], None] = lambda: None) -> PreparedFrame:
+    """Decode the frame and scale it for photos of this full size. Raises FrameUnusable, MemoryError.
+
+    `pause`: as for `compose`.
+    """
     fitted = fit(photo, file.size)
     width, height = fitted.size
     scale = file.size[1] / height
@@ -123,6 +126,7 @@ def prepare(file: FrameFile, photo: tuple[int, int]) -> PreparedFrame:
                 raise FrameUnusable("frame_broken")
             picture.load()
             for top in range(0, height, _BAND_ROWS):
+                pause()
                 end = min(top + _BAND_ROWS, height)
                 first = max(0, math.floor(top * scale) - margin)
                 last = min(file.size[1], math.ceil(end * scale) + margin)

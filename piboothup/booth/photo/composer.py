@@ -222,7 +222,7 @@ class Composer:
                 if file.digest != self._digest:
                     raise FrameUnusable("frame_missing", "it has changed")
                 _need_memory(file.size[0] * file.size[1] * _DECODED_BYTES)
-                self._prepared, self._prepared_for = compose.prepare(file, size), size
+                self._prepared, self._prepared_for = compose.prepare(file, size, self._pause), size
             except FrameUnusable as error:
                 if error.problem.code != "frame_memory":
                     self._refuse(error)

@@ -250,7 +250,10 @@ def test_e2_composing_gives_way_between_its_steps() -> None:
         nonlocal paused
         paused += 1
 
-    compose.compose(photo(), prepare(judged(frame()), (1600, 1200)), 93, pause)
+    prepared = prepare(judged(frame()), (1600, 1200), pause)
+    assert paused > 1200 // 64
+    paused = 0
+    compose.compose(photo(), prepared, 93, pause)
     assert paused > 1200 // 64
 
 
