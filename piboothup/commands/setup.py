@@ -77,7 +77,7 @@ def take_stick(_given: argparse.Namespace) -> int:
         hurried = radio.Radio(_STICK_RADIO_S)
         with code_import.exclusive(box):
             try:
-                code_import.take_older(box, hurried)
+                code_import.take_older(box, hurried.put_in_force)
                 result: str = file.take(
                     box, STICK, point, lambda: _situation(radio.addresses()), hurried.put_in_force
                 )
@@ -126,9 +126,10 @@ def import_file(_given: argparse.Namespace) -> int:
     uploader = _begin("take what the card says", users.UPLOADER)
     box = import_steps.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
     try:
-        with code_import.exclusive(box):
-            code_import.finish(box, radio.put_in_force)
-            done = boot_import.run(box)
+        with code_import.exclusive(box) as unlocked:
+            put_in_force = unlocked(radio.put_in_force)
+            code_import.finish(box, put_in_force)
+            done = boot_import.run(box, put_in_force)
         if done is None and not any((BOOT / name).is_file() for name in names_in(BOOT)):
             return OK
     except OSError as error:

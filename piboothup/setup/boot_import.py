@@ -1,10 +1,10 @@
 """Import of the file on the card or on a stick, and the answer beside it.
 
 The order is what a power cut asks for: secrets go durably to root's files, then the settings; only then `(saved)`
-stands in their place on the card, and at last the file is recorded as imported. After a cut anywhere the next start
-does it again, with the same result. What a file says of event, key and settings counts once, as a code may come
-later; a step that fails is done again alone. A stick keeps its secrets, as it may serve many boxes, and so does a
-card whose system keeps nothing.
+stands in their place on the card, and then the file is recorded as imported. After a cut anywhere the next start
+does it again, with the same result. The radio comes last, as it may take a minute, and is owed until then. What a
+file says of event, key and settings counts once, as a code may come later; a step that fails is done again alone. A
+stick keeps its secrets, as it may serve many boxes, and so does a card whose system keeps nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 PENDING = "pending-code"
 """Name of the file beside the config file that keeps a code's text while it is taken. It may hold the key."""
+_RADIO = "radio"
+"""Step of an import that is no part of the file: country and networks are put in force."""
 _DRAFT = re.compile(
     r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml(\.last)?|(imported|wifi-results)\.json|pending-code"
     r"|frame\.png)\.\d+"
@@ -83,11 +85,16 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
     else:  # by the note alone nothing is known of the other steps
         taking = Import(box, done, note, lambda step: step in owed if recorded else step != WORDS)
     left = taking.take(content, [hashes[name] for name in found[1:]])
-    _put_in_force(box, done, put_in_force)
+    _note_country(box, done)
     answer(box.boot, box.id, done)
     read = [sha256(left), *(hashes[name] for name in found[1:]), *map(_mark, unread)]
-    _keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), tuple(taking.owed)))
+    needs_radio = bool(done.file.country or done.file.networks)
+    owed = (*taking.owed, *([_RADIO] if needs_radio else []))
+    _keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), owed))
     log.warning("card imported taken=%d mistakes=%d owed=%d", len(done.taken), len(done.mistakes), len(taking.owed))
+    if needs_radio:
+        put_in_force(done.file.country)
+        _forget_owed(box, _RADIO)
     return done
 
 
@@ -141,16 +148,16 @@ def take_from_stick(box: Box, names: list[str], content: bytes, put_in_force: Ca
     done.is_of_stick = True
     Import(box, done, _note(box, import_record.read(box.etc)), lambda _: True).take(content)
     spoke_later(box)
-    _put_in_force(box, done, put_in_force)
+    _note_country(box, done)
+    if done.file.country or done.file.networks:
+        put_in_force(done.file.country)
     log.warning("stick imported taken=%d mistakes=%d", len(done.taken), len(done.mistakes))
     return done
 
 
-def _put_in_force(box: Box, done: Imported, put_in_force: Callable[[str], None]) -> None:
-    """Have country and networks put in force; a network without a country is noted."""
+def _note_country(box: Box, done: Imported) -> None:
+    """Note a network without a country."""
     file = done.file
-    if file.country or file.networks:
-        put_in_force(file.country)
     if file.networks and not file.country and not radio.kept_country(box.boot):
         done.notes.append(
             'No country is set, so the Wi-Fi keeps to what is allowed everywhere: write country = "DE".'
@@ -159,8 +166,13 @@ def _put_in_force(box: Box, done: Imported, put_in_force: Callable[[str], None])
 
 def spoke_later(box: Box) -> None:
     """Record that a stick or a code has had its word on event and key: what failed of the card's file is void."""
-    record = import_record.read(box.etc)
-    _keep_record(box, replace(record, owed=tuple(step for step in record.owed if step != WORDS)))
+    _forget_owed(box, WORDS)
+
+
+def _forget_owed(box: Box, step: str) -> None:
+    """Record that this step is not to be done again."""
+    record = import_record.read(box.etc)  # as it is now: the lock may have been another's meanwhile
+    _keep_record(box, replace(record, owed=tuple(each for each in record.owed if each != step)))
 
 
 def _content(path: Path) -> bytes:

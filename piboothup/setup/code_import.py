@@ -24,6 +24,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from piboothup.clock import boot_start, moment
@@ -42,6 +43,8 @@ from piboothup.text import read_bytes
 
 log = logging.getLogger(__name__)
 
+_PutInForce = Callable[[str], None]
+"""Sets the radio's country and has the networks joined."""
 _PENDING_MODE: Final = 0o600
 _LOCK_LOOKS, _LOCK_LOOK_S = 100, 0.1
 """How often the lock on imports is tried, and every how many seconds."""
@@ -50,30 +53,40 @@ _KEPT: Final = (WifiResult.JOINED, WifiResult.NO_ADDRESS, WifiResult.UNSEEN, Wif
 
 
 @contextlib.contextmanager
-def exclusive(box: Box) -> Iterator[None]:
+def exclusive(box: Box) -> Iterator[Callable[[_PutInForce], _PutInForce]]:
     """Wait for another import, of card, stick or code, and keep the next one waiting. Raises OSError.
 
-    The wait is bounded, as whoever may read the folder may lock it.
+    The wait is bounded, as whoever may read the folder may lock it. Yields what makes of a function that sets the
+    radio another, which keeps nobody waiting meanwhile.
     """
     folder = os.open(box.etc, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for _ in range(_LOCK_LOOKS):
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            threading.Event().wait(_LOCK_LOOK_S)
-        else:
-            raise TimeoutError(errno.ETIMEDOUT, "another import does not end")
-        yield
+        _lock(folder)
+        yield lambda put_in_force: partial(_unlocked, folder, put_in_force)
     finally:
         os.close(folder)
+
+
+def _lock(folder: int) -> None:
+    for _ in range(_LOCK_LOOKS):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        threading.Event().wait(_LOCK_LOOK_S)
+    raise TimeoutError(errno.ETIMEDOUT, "another import does not end")
+
+
+def _unlocked(folder: int, put_in_force: _PutInForce, country: str) -> None:
+    fcntl.flock(folder, fcntl.LOCK_UN)
+    put_in_force(country)
+    _lock(folder)
 
 
 def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | None:
     """Take the code; return how its network was joined, None for a code without one. Raises Refused, OSError."""
     code = _checked(values)
-    with exclusive(box):
-        take_older(box, radio)
+    with exclusive(box) as unlocked:
+        take_older(box, unlocked(radio.put_in_force))
         code = replace(code, country=code.country or _owed_country(box))
         if _settings(code, box) or code.country:
             said = moment(box.clock)
@@ -87,7 +100,7 @@ def take(values: Mapping[str, object], box: Box, radio: Radio) -> WifiResult | N
     return None
 
 
-def take_older(box: Box, radio: Radio) -> None:
+def take_older(box: Box, put_in_force: _PutInForce) -> None:
     """Take what is older than a code or stick: a code that was cut, and the card's file before the start's import.
 
     Raises OSError for the first; a card that can't be read keeps no code out. Raises KeepsNothing where neither code
@@ -95,10 +108,10 @@ def take_older(box: Box, radio: Radio) -> None:
     """
     if box.forgets:
         raise KeepsNothing
-    finish(box, radio.put_in_force)
+    finish(box, put_in_force)
     try:
         if names_in(box.boot):
-            boot_import.run(box, radio.put_in_force)
+            boot_import.run(box, put_in_force)
     except OSError as error:
         log.error("card not imported reason=%s", error.strerror or error)
 
