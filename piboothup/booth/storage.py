@@ -106,6 +106,7 @@ class StorageMonitor:
             self.problem = commit.card_problem(self._spool)
             self.opened = True
             self.times_opened += 1
+            self._drop_choices_of_another_box()
             self._keep_good_config()
             self._void_older_choice()
             self._record_choice()
@@ -214,6 +215,25 @@ class StorageMonitor:
             log.error("waiting photos not noted reason=%s", error.strerror or error)
         else:
             self._recorded_waiting = waits
+
+    def _drop_choices_of_another_box(self) -> None:
+        """Drop what was chosen at another box, whose disk this is, or whose computer was replaced.
+
+        If an event was chosen, none is in force until somebody names one: the config may be older than that.
+        """
+        directory = self._spool.directory
+        if good_copy.read(directory).box in ("", self._spool.box):
+            return
+        log.warning("choices dropped reason=they were made at another box")
+        try:
+            if choices.read(directory, self._good_config).link_id is None:
+                choices.write(directory, self._good_config, choices.Choices())
+            else:
+                said = choices.Said.by(self._good_config).event
+                choices.void_event(directory, said, everything=True)
+            durable.remove(directory / GOOD_FILE)
+        except OSError as error:
+            log.error("choices not dropped reason=%s", error.strerror or error)
 
     def _void_older_choice(self) -> None:
         """Put no event in force if one was chosen since on another disk, and the config has named none after that."""

@@ -12,6 +12,7 @@ perhaps former guests'. Both services follow the file without a restart.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from pathlib import Path
@@ -176,6 +177,12 @@ def _said(given: dict[str, Any]) -> Said:
 def _log_unusable(reason: str) -> None:
     """Log it once, however often the file is read."""
     log.error("choices unusable reason=%s", reason)
+
+
+def check_readable(directory: Path) -> None:
+    """Raise OSError for a file that is there and can't be read now: it may be whole."""
+    with contextlib.suppress(FileNotFoundError, NotAFile):
+        read_bytes(directory / FILE)
 
 
 def write(directory: Path, config: Config, choices: Choices) -> None:

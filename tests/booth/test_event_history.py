@@ -634,6 +634,64 @@ def test_f12_the_same_album_in_the_config_ends_no_choice(box: History) -> None:
     assert album_in_force(box) == "second"
 
 
+def at_box(box: History, serial: str) -> SettingsStore:
+    """Start another box, of the same config, with this one's disk."""
+    used = service_config(argparse.Namespace(config=str(box.config)))
+    spool = Spool(box.spool.directory, box.clock, serial)
+    monitor = StorageMonitor(used.config, spool, box.clock, config_names=used.names)
+    monitor.open(retry_later=True)
+    monitor.close()
+    store = SettingsStore(used.config, spool.directory, box.clock, lambda _: None)
+    store.refresh()
+    return store
+
+
+@pytest.mark.parametrize("event", ["handed01", ""])
+def test_f12_an_event_chosen_at_another_box_does_not_hold(box: History, event: str) -> None:
+    """The disk, or a computer that was replaced: no event is in force until somebody names one."""
+    box.hand(event)
+    box.choose("chosen01")
+    store = at_box(box, "serial-2")
+    assert store.active.context.link_id == ""
+    store.choose(link_id="chosen02", album_id="")
+    assert at_box(box, "serial-2").active.context.link_id == "chosen02"
+
+
+def test_f12_a_pause_and_language_of_another_box_do_not_hold(box: History) -> None:
+    box.hand("handed01")
+    box.start().choose(paused=True, language="de")
+    store = at_box(box, "serial-2")
+    config = store.active.config
+    assert (config.upload.paused, config.language, config.eventpics.link_id) == (False, "en", "handed01")
+    store.choose(paused=True)
+    assert at_box(box, "serial-2").active.config.upload.paused
+    assert not at_box(box, "serial-1").active.config.upload.paused
+
+
+def test_f12_a_card_ends_what_another_box_has_left(box: History) -> None:
+    box.choose("chosen01")
+    assert at_box(box, "serial-2").active.context.link_id == ""
+    box.name_on_card("carded01")
+    box.power_on()
+    box.take_card()
+    assert at_box(box, "serial-2").active.context.link_id == "carded01"
+
+
+@pytest.mark.parametrize("chosen", [{"language": "de"}, {"paused": True}, {"link_id": "chosen02", "album_id": ""}])
+def test_f12_nothing_is_chosen_over_choices_not_read(box: History, chosen: dict[str, Any]) -> None:
+    """The file may be whole: what it says of the event was replaced by none."""
+    box.hand("handed01")
+    box.choose("chosen01", "album")
+    before = box.chosen.read_bytes()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(choices, "read_bytes", _fail)
+        store = box.start()
+        with pytest.raises(OSError, match="Input"):
+            store.choose(**chosen)
+    assert box.chosen.read_bytes() == before
+    assert box.start().active.context.link_id == "chosen01"
+
+
 # -- a system in memory, whose import is done anew at each start ---------------------------------------------------
 
 

@@ -86,6 +86,8 @@ class SettingsStore:
         """Make these fields of `Choices` durable, then active; or nothing changes. Raises OSError, ConfigError."""
         with self._lock:
             self._reload_if_changed()
+            if self._chosen is choices.UNKNOWN:
+                choices.check_readable(self._directory)
             choices.write(self._directory, self._config, self._chosen.adding(moment(self._clock), **chosen))
             self._reload_if_changed()
 
