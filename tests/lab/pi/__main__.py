@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab.pi import cuts, figures, radios, scenarios
+from tests.lab.pi import cuts, figures, radios, scenarios, sticks
 from tests.lab.pi.box import Box
 from tests.lab.pi.guest import Failure
 
@@ -56,6 +56,8 @@ def main(image: Path, room: Path, *asked: str) -> int:
         if mode != "cuts":
             step("boot on 1 processor, its clock at the year 2000", lambda: scenarios.boot_late(box))
         step("boot on 2 processors", lambda: scenarios.boot(box))
+        if mode != "cuts":
+            step("USB sticks with settings", lambda: sticks.taken(box))
         step(f"{cuts_wanted} power cuts", lambda: cuts.cut(box, cuts_wanted))
     except Exception as error:  # noqa: BLE001  (whatever it is, what the box said belongs to it)
         if not isinstance(error, Failure):

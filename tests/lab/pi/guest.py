@@ -136,6 +136,7 @@ class VirtualPi:
             "virtio-serial-pci",
             "virtserialport,chardev=panel,name=panel",
             "i6300esb",
+            "qemu-xhci,id=usb",
         )
         command = ["qemu-system-x86_64", "-no-reboot", "-action", "watchdog=none"]
         command += ["-chardev", f"file,id=panel,path={stream},append=on"]
@@ -265,6 +266,25 @@ class VirtualPi:
     def link(self, up: bool) -> None:
         """Plug the venue's network in, or out."""
         self.qmp("set_link", name="venue-cable", up=up)
+
+    def plug_in(self, stick: Path) -> None:
+        """Plug a USB stick in."""
+        file = {"driver": "file", "filename": str(stick)}
+        self.qmp("blockdev-add", **{"driver": "raw", "node-name": "stick", "file": file})
+        self.qmp("device_add", driver="usb-storage", id="stick", drive="stick", bus="usb.0", removable=True)
+
+    def pull_out(self) -> None:
+        """Pull the stick out."""
+        self.qmp("device_del", id="stick")
+
+        def is_free() -> bool:
+            try:
+                self.qmp("blockdev-del", **{"node-name": "stick"})
+            except Failure:
+                return False
+            return True
+
+        wait("the stick to be out", is_free)
 
     def qmp(self, command: str, **arguments: object) -> dict[str, Any]:
         """Command for the machine itself. Returns its answer."""
