@@ -100,13 +100,14 @@ def _key_of(names: list[str]) -> Callable[[Any], Any]:
 
 def _init_of(made: type, shape: dict[str, _Field]) -> Callable[..., None]:
     names = tuple(shape)
+    defaults = {name: each.default for name, each in shape.items() if each.default is not _MISSING}
     has_slots = "__slots__" in made.__dict__
     setters = [getattr(made, name).__set__ for name in names] if has_slots else []
     check: Callable[[Any], None] | None = getattr(made, "__post_init__", None)
 
     def __init__(self: Any, /, *values: Any, **named: Any) -> None:
         if named or len(values) != len(names):
-            values = _arranged(type(self), values, named)
+            values = tuple(_arranged(made, shape, values, named, defaults))
         if setters:
             for put, value in zip(setters, values, strict=True):
                 put(self, value)
@@ -118,23 +119,23 @@ def _init_of(made: type, shape: dict[str, _Field]) -> Callable[..., None]:
     return __init__
 
 
-def _arranged(made: Any, values: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+def _arranged(
+    made: type, shape: dict[str, _Field], values: tuple[Any, ...], named: dict[str, Any], defaults: dict[str, Any]
+) -> list[Any]:
     """A value for each field, in their order. Raises TypeError."""
-    shape: dict[str, _Field] = made.__record_fields__
-    names = tuple(shape)
-    wrong = {*names[: len(values)]} & named.keys() or named.keys() - shape.keys()
-    found = {**dict(zip(names, values, strict=False)), **named}
-    for name, each in shape.items():
-        if name not in found and each.default_factory is not None:
-            found[name] = each.default_factory()
-        elif name not in found and each.default is not _MISSING:
-            found[name] = each.default
-    wrong = wrong or shape.keys() - found.keys()
-    if wrong or len(values) > len(names):
-        raise TypeError(
-            f"{made.__qualname__}() takes {', '.join(names)}; wrong: {', '.join(sorted(wrong)) or 'too many'}"
+    given = {**dict(zip(shape, values, strict=False)), **named}
+    found = {**defaults, **given}
+    for name in shape.keys() - found.keys() if len(found) < len(shape) else ():
+        if (make := shape[name].default_factory) is not None:
+            found[name] = make()
+    if len(given) < len(values) + len(named) or found.keys() != shape.keys():
+        wrong = (
+            {*[*shape][: len(values)]} & named.keys() or named.keys() - shape.keys() or shape.keys() - found.keys()
         )
-    return tuple([found[name] for name in names])
+        raise TypeError(
+            f"{made.__qualname__}() takes {', '.join(shape)}; wrong: {', '.join(sorted(wrong)) or 'too many'}"
+        )
+    return [found[name] for name in shape]
 
 
 def _repr(self: Any) -> str:

@@ -19,7 +19,8 @@ def offer(booth: Booth, now_ns: int, settings: FlowSettings) -> tuple[Booth, tup
     """Open what is to be opened now; close the question about a stick that is gone."""
     options = settings.options
     if not options.has_stick:
-        booth = replace(booth, stick_seen=False)
+        if booth.stick_seen:
+            booth = replace(booth, stick_seen=False)
         if booth.page is not None and booth.page.kind is PageKind.STICK:
             booth = settle_state(booth)
     if not _is_unused(booth) or not options.allows_operator(now_ns):
