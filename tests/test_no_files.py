@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from piboothup import text
-from piboothup.commands import support_bundle  # noqa: F401  (imported once, not in each of the forked commands)
 from tests.support.clock import HandClock
 from tests.support.commands import run_forked
 from tests.support.effort import covering

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib
 import os
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+from piboothup import cli  # noqa: F401  (imported once, not in each of the forked commands)
 from piboothup.commands.arguments import command_parser
 from tests.support import forked
 from tests.support.deadline import PATIENCE_S
@@ -59,6 +62,9 @@ def run_forked(
     runtime: Path, *words: str | Path, typed: str = "", mounts_of: int | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end in a forked copy of this process, with these lines as its standard input."""
+    for word in words:
+        if target := _modules().get(str(word)):
+            importlib.import_module(target)  # once, not in each of the copies
 
     def main() -> None:
         sys.argv = ["piboothup", *map(str, words)]
@@ -76,3 +82,10 @@ def targets(parser: argparse.ArgumentParser | None = None) -> dict[str, str]:
                 inner = {f"{name} {below}": target for below, target in targets(subparser).items()}
                 found |= {name: subparser.get_default("function"), **inner}
     return found
+
+
+@functools.cache
+def _modules() -> dict[str, str]:
+    """Module of each command by its first word."""
+    found = {name.partition(" ")[0]: target.partition(".")[0] for name, target in targets().items() if target}
+    return {name: f"piboothup.commands.{module}" for name, module in found.items()}

@@ -17,7 +17,6 @@ import itertools
 import math
 import os
 import random
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -517,11 +516,23 @@ def _lies_below(folder: str, above: str) -> Iterator[tuple[str, bytes | None]]:
 
 def write_tree(tree: Tree, root: Path) -> None:
     """Makes the folder anew with just this in it."""
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir()
+    if root.exists():
+        _empty(str(root))
+    else:
+        root.mkdir()
     for name, content in tree:
         if content is None:
             os.mkdir(f"{root}/{name}")
         else:
             with open(f"{root}/{name}", "wb") as file:
                 file.write(content)
+
+
+def _empty(folder: str) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _empty(entry.path)
+                os.rmdir(entry.path)
+            else:
+                os.unlink(entry.path)

@@ -603,14 +603,17 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
     if has_frame:
         composer(spool, originals=True).make_up()
     photos = [(name, place) for place in COMMITTED for name in spool.names(place)]
-    contents = {(name, place): spool.path(name, place).read_bytes() for name, place in photos}
+    files = [(name, content) for name, content in read_tree(root) if content is not None]
+    by_path = {f"{root}/{name}": content for name, content in files}
+    contents = {(name, place): by_path[str(spool.path(name, place))] for name, place in photos}
     places: dict[PhotoName, tuple[str, ...]] = {}
     for (name, place), content in contents.items():
         if digest_of(content) == name.digest:
             places[name] = (*places.get(name, ()), place)
     kept = set(contents.values())
-    contexts = {path.name.split(".")[0] for path in (root / CONTEXTS).glob("*.json")}
-    files = [(name, content) for name, content in read_tree(root) if content is not None]
+    contexts = {
+        name.split("/")[1].split(".")[0] for name, _ in files if name.startswith(CONTEXTS) and name.endswith(".json")
+    }
     texts = tuple((name, b"" if name.endswith((".jpg", ".part")) else content) for name, content in files)
     fresh = take(spool, jpeg(99, _SMALL))
     assert is_intact(spool, fresh), "the next photo is not fine"
