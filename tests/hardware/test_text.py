@@ -12,7 +12,7 @@ from hardware.make.devices import CAMERAS
 from hardware.make.tables import FOLDER, TableError
 from piboothup import health
 from piboothup.config import Config
-from piboothup.problems import codes, problem
+from piboothup.problems import problem
 
 TEXT = (FOLDER / "README.md").read_text(encoding="utf-8")
 ROOT = FOLDER.parent
@@ -48,11 +48,14 @@ def test_what_doctor_is_said_to_say_is_what_it_says() -> None:
             assert words.partition(", ")[2] in ("sh1106", "ssd1309", "ssd1306")
 
 
-def test_the_sentences_of_what_goes_wrong_are_the_catalogues() -> None:
-    known = {problem(code).sentence for code in codes()}
-    said = set(re.findall(r'`doctor` says "([^"]+\.)"', section("What goes wrong")))
-    assert len(said) >= 5
-    assert said <= known
+def test_what_goes_wrong_has_each_sentence_about_wires() -> None:
+    """What doctor finds of devices and pins, what the booth reports of them, and the ready check's of the button."""
+    source = "".join((ROOT / f"piboothup/care/{name}.py").read_text(encoding="utf-8") for name in ("devices", "pins"))
+    found = {*re.findall(r'found\("(\w+)"', source), "light_missing", "buzzer_missing", "button_silent"}
+    assert len(found) > 15
+    (table,) = re.findall(r"\| `doctor` says \| Look at \|\n\|---\|---\|\n((?:\|.*\n)+)", section("What goes wrong"))
+    told = {row.split("|")[1].strip() for row in table.splitlines()}
+    assert told == {problem(code).sentence for code in found}
 
 
 def test_settings_that_the_text_names_exist() -> None:
