@@ -69,8 +69,10 @@ def commit_copy(spool: Spool, original: PhotoName, jpeg: bytes) -> tuple[PhotoNa
     )
     if record.own is None or record.context_of(original.order) != record.context_of(name.order):
         raise NotSaved(problem("not_saved", "where the copy belongs is not known"))
-    if spool.framing_of(original) is None or not spool.path(original, HELD).is_file():
-        raise NotSaved(problem("not_saved", f"{original} is not held for a copy"))
+    if not (held := spool.path(original, HELD)).is_file():  # it was wiped meanwhile
+        raise FileNotFoundError(errno.ENOENT, "it is no longer held", str(held))
+    if spool.framing_of(original) is None:
+        raise NotSaved(problem("not_saved", f"{original} gets no copy"))
     spool.session.begun.add(name.order)
     commit(spool, name, record.own, jpeg)
     return name, handover.release_original(spool, original)

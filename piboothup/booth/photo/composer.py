@@ -10,9 +10,11 @@ The thread has the lowest priority, and waits between its short steps while a ph
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,13 +114,21 @@ class Composer:
     def _run(self) -> None:
         set_background()
         with contextlib.suppress(_Stopped):
-            self._try_frame()
-            name: PhotoName | None = None
+            self._do(self._try_frame)
             while not self._is_stopped:
-                self.make_up()
-                if name is not None:
-                    self.make(name)
-                name = self._names.get()
+                self._do(self.make_up)
+                if (name := self._names.get()) is not None:
+                    self._do(functools.partial(self.make, name))
+
+    def _do(self, work: Callable[[], None]) -> None:
+        """Do a part of the work; whatever goes wrong in it stops no photo. Raises _Stopped."""
+        try:
+            work()
+        except _Stopped:
+            raise
+        except Exception as error:
+            log.exception("composer failed")
+            self.problem = problem("frame_failed", type(error).__name__)
 
     def make_up(self) -> None:
         """Make the copies that are due from earlier starts, once in each session."""

@@ -9,12 +9,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import ExifTags, Image
 
+from piboothup.booth import photo
 from piboothup.booth.flow.events import Saved
 from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.photo import compose
 from piboothup.booth.photo import composer as module
 from piboothup.booth.photo.composer import Composer
 from piboothup.booth.photo.saver import Saver
@@ -224,9 +227,21 @@ def test_e2_a_frame_that_cannot_be_noted_holds_no_photo(bench: Bench, monkeypatc
     assert (bench.numbers(NEW), bench.numbers(HELD)) == ([1], [])
 
 
-def test_e2_a_photo_wiped_meanwhile_gets_no_copy(bench: Bench) -> None:
-    original = bench.press(1)
-    durable.remove(bench.spool.path(original, HELD))
+@pytest.mark.parametrize("moment", ["before", "while it is made"])
+def test_e2_a_photo_wiped_meanwhile_gets_no_copy(bench: Bench, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    original, real = bench.press(1), compose.compose
+
+    def wipe() -> None:
+        with contextlib.suppress(FileNotFoundError):
+            durable.remove(bench.spool.path(original, HELD))
+
+    def wiped_meanwhile(*given: Any) -> bytes:
+        wipe()
+        return real(*given)
+
+    monkeypatch.setattr(compose, "compose", wiped_meanwhile)
+    if moment == "before":
+        wipe()
     bench.composer.make(original)
     assert [bench.in_place(place) for place in (NEW, HELD, KEPT)] == [[], [], []]
     assert bench.composer.problem is None
@@ -376,6 +391,20 @@ def test_e2_composing_waits_while_a_photo_is_under_way(bench: Bench, monkeypatch
         told = [hints.receive(PATIENCE_S), hints.receive(PATIENCE_S)]
     assert [["new", str(name)] for name in reversed(bench.in_place(NEW))] == told
     assert gate.waits.qsize() > 3
+    bench.composer.stop(PATIENCE_S)
+
+
+def test_e2_a_library_that_is_broken_stops_no_photo(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "piboothup.booth.photo.compose", None)
+    monkeypatch.delattr(photo, "compose")
+    original = bench.press(1)
+    with contextlib.closing(HintSocket(bench.root, "uploader")) as hints:
+        bench.composer.start()
+        bench.composer.add(original)
+        assert hints.receive(PATIENCE_S) == ["new", str(original)]
+    assert bench.composer.problem is not None
+    assert bench.composer.problem.code == "frame_failed"
+    assert bench.in_place(NEW) == [original]
     bench.composer.stop(PATIENCE_S)
 
 
