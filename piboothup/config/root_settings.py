@@ -16,7 +16,10 @@ from piboothup.config.settings import Config, ConfigError
 from piboothup.records import dataclass
 from piboothup.text import read_bytes
 
-_REMEDY = f"Put piboothup.toml on the card once more; if nothing is missing, end the file with the line `{COMPLETE}`."
+_REMEDY = (
+    "Put piboothup.toml on the card once more, changed in any line, if only by a comment; "
+    f"if nothing is missing, end the file with the line `{COMPLETE}`."
+)
 
 
 @dataclass

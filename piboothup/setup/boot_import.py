@@ -34,6 +34,8 @@ PENDING = "pending-code"
 """Name of the file beside the config file that keeps a code's text while it is taken. It may hold the key."""
 _RADIO = "radio"
 """Step of an import that is no part of the file: country and networks are put in force."""
+_NO_FILE = "none"
+"""Record of a start without a file: the same one counts again when it is laid on again."""
 _DRAFT = re.compile(
     r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml(\.last)?|(imported|wifi-results)\.json|pending-code"
     r"|frame\.png)\.\d+"
@@ -60,9 +62,9 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
         if is_of_another_box(box, note, has_boxes=False):
             root_settings_file.update(box.settings_file, {}, "", anew=True, note=CardNote())
             log.warning("settings dropped reason=they were for another box")
-        root_settings_file.forget_card_file(box.settings_file)
-        if record != ImportRecord():
-            _keep_record(box, ImportRecord())
+        elif record.sha256 == _NO_FILE or (record == ImportRecord() and not note.sha256s):
+            return None
+        _keep_record(box, ImportRecord(_NO_FILE))
         return None
     recorded = record.sha256.split()
     if not contents:

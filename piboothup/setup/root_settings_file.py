@@ -23,7 +23,7 @@ from piboothup.config import DEFAULT_PATH, Config, EventPicsConfig, toml_value
 from piboothup.config.reading import COMPLETE, REPLACES, Reading, replaces
 from piboothup.config.root_settings import copy_of
 from piboothup.config.settings import ALBUM_TOLD, revision
-from piboothup.records import dataclass, replace
+from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.text import read_bytes
 
@@ -63,16 +63,6 @@ def card_note(path: Path) -> CardNote:
             if _read(each)[0] is not None:  # an older program's
                 break
     return CardNote()
-
-
-def forget_card_file(path: Path) -> None:
-    """Forget which file the card had, as it has none now: the same one counts when it is laid there again.
-
-    Raises OSError.
-    """
-    note = card_note(path)
-    if note.sha256s and _read(path)[0] is not None:
-        update(path, {}, "", note=replace(note, sha256s=()))
 
 
 def unnoted_event(path: Path) -> str:

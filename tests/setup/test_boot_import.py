@@ -1126,3 +1126,18 @@ def test_u02_no_import_waits_for_another_s_radio(card: Card, programs: Path, mon
     assert import_record.read(card.box.etc).owed == ()
     assert main(["setup", "import"]) == 0
     assert event_of(card) == "tonight1"
+
+
+@pytest.mark.parametrize("change", ["a comment", "laid on again"])
+def test_f12_lost_settings_come_back_by_the_file(card: Card, change: str) -> None:
+    """As their sentence says."""
+    text = 'name = "Barn"\n[eventpics]\nlink_id = "abcd1234"\n'
+    card.imported(text)
+    card.settings.unlink()
+    if change == "a comment":
+        card.imported(f"{text}# again\n")
+    else:
+        card.file.unlink()
+        assert card.run() is None
+        card.imported(text)
+    assert event_of(card) == "abcd1234" and "Barn" in card.settings.read_text()
