@@ -295,10 +295,10 @@ class Spool:
             session.begun.add((session.boot, seq))
         return Identity(self.box, session.boot, seq, boottime_ms, context.id)
 
-    def begin_framing(self, frame: str, *, originals: bool) -> None:
-        """Record durably, once after each start, that photos get framed copies from now on. Raises OSError."""
+    def note_framing(self, frame: str, *, originals: bool) -> None:
+        """Record durably the frame in force from the next photo on ("" = none: numbers go singly). Raises OSError."""
         session = self.session
-        if session.framing is None:
+        if frame != (session.framing.frame if session.framing is not None else ""):
             self.refuse_another_disk(session)
             self.number_boot()
             framing = Framing(session.last_seq + 1, frame, originals)

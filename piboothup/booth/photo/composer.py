@@ -88,15 +88,16 @@ class Composer:
             (self._is_quiet.set if quiet else self._is_quiet.clear)()
 
     def begin(self) -> bool:
-        """Whether the photo that is about to be saved gets a copy; if so, that is recorded on the card."""
-        digest = self._frame_in_force()
+        """Whether the photo that is about to be saved gets a copy; what changes in that is recorded on the card.
+
+        Where that can't be recorded, photos go on with the numbers that fit what is: each has its copy's, or none.
+        """
         try:
-            if digest:
-                self._spool.begin_framing(digest, originals=self._originals)
+            self._spool.note_framing(self._frame_in_force(), originals=self._originals)
         except OSError as error:
             log.error("frame not noted reason=%s", error.strerror or error)
-            return False
-        return bool(digest)
+        framing = self._spool.session.framing
+        return framing is not None and bool(framing.frame)
 
     def add(self, name: PhotoName) -> None:
         """Have the copy of this held photo made. Never waits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import queue
 import sys
 from collections.abc import Callable
@@ -20,12 +21,14 @@ from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.photo import compose
 from piboothup.booth.photo import composer as module
 from piboothup.booth.photo.composer import Composer
+from piboothup.booth.photo.frame_file import FrameUnusable
 from piboothup.booth.photo.saver import Saver
 from piboothup.config import Config, PhotoConfig
 from piboothup.problems import problem
 from piboothup.runtime import HintSocket
 from piboothup.spool import commit, durable, handover, recovery
 from piboothup.spool.admin import assign
+from piboothup.spool.capture_time import boots
 from piboothup.spool.listing import FOLDERS_OF_2, HELD, KEPT, NEW, PARKED, QUARANTINE, SENT, TMP, WITHDRAWN
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
@@ -329,6 +332,44 @@ def test_e2_without_a_frame_again_numbers_go_on_singly(bench: Bench) -> None:
     bench.composer.make_up()
     assert bench.numbers(NEW) == [1, 2, 3, 4]
     assert bench.press(4).seq == 5
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_e2_a_frame_that_goes_while_photos_are_taken(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, noted: bool
+) -> None:
+    """Each photo counts as one, also where the card does not take the note; the copy of none is another's photo."""
+    bench.originals = False
+    bench.start()
+    names = [bench.press(1)]
+    bench.composer.make(names[0])
+    bench.frame.write_bytes(OTHER)
+    bench.composer._prepared = None
+    names.append(bench.press(2))
+    bench.composer.make(names[1])
+    if not noted:
+        monkeypatch.setattr(boots, "add_framing", lambda *_given: os.close(-1))
+    names += [bench.press(number) for number in (3, 4, 5)]
+    assert bench.spool.photos_of(PARTY) == {name.order for name in names}
+    assert len({name.seq for name in names}) == 5
+    held = [name for name in names[2:] if bench.spool.path(name, HELD).exists()]
+    assert len(held) == (0 if noted else 3)
+    bench.power_on()
+    bench.composer.make_up()
+    assert bench.in_place(HELD) == []
+    assert set(names[1:]) <= set(bench.in_place(NEW))
+
+
+def test_e2_e3_a_held_photo_after_the_frame_went_is_sent(bench: Bench) -> None:
+    bench.originals = False
+    bench.start()
+    bench.composer.make(bench.press(1))
+    bench.composer._refuse(FrameUnusable("frame_missing"))
+    assert not bench.composer.begin()
+    held, later = take(bench.spool, jpeg(2), PARTY, HELD), take(bench.spool, jpeg(3))  # its guest may take it back
+    bench.power_on()
+    bench.composer.make_up()
+    assert {held, later} <= set(bench.in_place(NEW))
 
 
 def test_e2_a_torn_copy_is_dropped_and_made_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
