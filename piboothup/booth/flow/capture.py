@@ -48,7 +48,7 @@ def _flash_on_ns(zero_ns: int, from_ns: int, settings: FlowSettings) -> int | No
 
 def expose(booth: Booth, now_ns: int) -> _Step:
     """Have the frame at zero captured; in a series not before the card has taken one of two frames."""
-    if booth.series is not None and booth.series.in_hand >= _MOST_IN_HAND:
+    if booth.series is not None and booth.series.in_hand + len(booth.late) >= _MOST_IN_HAND:
         return replace(booth, state=BoothState.SAVING, until_ns=now_ns + SAVING_TIMEOUT_NS), ()
     exposing = replace(booth, state=BoothState.EXPOSING, until_ns=now_ns + CAPTURE_ANSWER_TIMEOUT_NS)
     return exposing, (Capture(booth.zero_ns, booth.flash_on_ns),)
@@ -69,13 +69,16 @@ def exposed(booth: Booth, frame: Frame, zero_ns: int, now_ns: int, settings: Flo
 
 
 def saved(booth: Booth, event: Saved, now_ns: int, settings: FlowSettings) -> Booth:
-    """Show the photo; of a series once all its shots are saved."""
+    """Show the photo; of a series once all its shots are saved. One of a series that has ended delays no other."""
     booth = replace(booth, number=event.number, photos=booth.photos + 1, saved_ns=now_ns, storage_stuck=None)
     booth = replace(booth, health=booth.health.photo_saved(), is_withdrawn=False, shows_not_sent=False)
-    if booth.series is not None:
+    begun_ns = booth.zero_ns if booth.series is None else booth.series.begun_ns
+    if booth.late:
+        begun_ns, booth = booth.late[0], replace(booth, late=booth.late[1:])
+    elif booth.series is not None:
         booth = replace(booth, series=replace(booth.series, saved=booth.series.saved + 1))
     if event.held is not None:
-        booth = take_back.hold(booth, event.held, now_ns, settings)
+        booth = take_back.hold(booth, event.held, begun_ns, now_ns, settings)
     if booth.page is not None:
         return booth
     if booth.series is not None and not booth.series.is_saved:
@@ -85,6 +88,14 @@ def saved(booth: Booth, event: Saved, now_ns: int, settings: FlowSettings) -> Bo
             return _count_down(booth, now_ns, now_ns, settings)
         return replace(booth, until_ns=now_ns + SAVING_TIMEOUT_NS)
     return _review(booth, now_ns, settings)
+
+
+def unsaved(booth: Booth) -> Booth:
+    """`booth` without the frame that was in hand for longest, which was not saved."""
+    if booth.late:
+        return replace(booth, late=booth.late[1:])
+    series = booth.series
+    return booth if series is None else replace(booth, series=replace(series, exposed=series.exposed - 1))
 
 
 def end_series(booth: Booth, series: Series, now_ns: int, settings: FlowSettings) -> Booth:

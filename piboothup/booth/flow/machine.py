@@ -155,7 +155,7 @@ def _on_storage(booth: Booth, event: StorageEvent, now_ns: int, settings: FlowSe
             health = booth.health.hurried(now_ns) if mended else booth.health
             return settle_if_idle(replace(booth, storage_problem=found, health=health))
         case SavingFailed(notice, reason):  # shown in an open menu too: a photo is lost
-            return photo_failed(replace(booth, storage_stuck=None), notice, reason, now_ns)
+            return photo_failed(replace(capture.unsaved(booth), storage_stuck=None), notice, reason, now_ns)
         case SaveTested(reason):
             health = booth.health.test_saved() if reason is None else booth.health.test_failed(reason, now_ns)
             return settle_if_idle(replace(booth, storage_stuck=None, health=health))

@@ -122,6 +122,8 @@ class Booth:
     """The button's pin is not open yet: a press would not be seen."""
     series: Series | None = None
     """The shots of the press that is under way or shown; None for a single photo."""
+    late: tuple[int, ...] = ()
+    """Start of its series for each frame that is not saved yet though that series has ended."""
     held: tuple[HeldPhoto, ...] = ()
     """Photos that their guests may take back; the last is the one that is shown, unless `is_withdrawn`."""
     is_withdrawn: bool = False

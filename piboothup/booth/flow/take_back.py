@@ -21,9 +21,8 @@ _NOT_SENT_NS = 2_500_000_000
 """How long "not sent" is shown, nanoseconds."""
 
 
-def hold(booth: Booth, name: PhotoName, now_ns: int, settings: FlowSettings) -> Booth:
-    """`booth` with this photo, which is saved and held."""
-    begun_ns = booth.zero_ns if booth.series is None else booth.series.begun_ns
+def hold(booth: Booth, name: PhotoName, begun_ns: int, now_ns: int, settings: FlowSettings) -> Booth:
+    """`booth` with this photo, which is saved and held. `begun_ns`: as in `HeldPhoto`."""
     held = HeldPhoto(name, now_ns + settings.take_back_ns, begun_ns)
     others = [replace(photo, until_ns=held.until_ns) if photo.begun_ns == begun_ns else photo for photo in booth.held]
     return replace(booth, held=(*others, held))

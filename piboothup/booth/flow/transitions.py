@@ -33,6 +33,8 @@ def settle_if_idle(booth: Booth) -> Booth:
 def settle_state(booth: Booth) -> Booth:
     """STARTING, READY or FAULT."""
     rested = BoothState.FAULT if booth.problem is not None else BoothState.READY
+    if booth.series is not None:
+        booth = replace(booth, late=(*booth.late, *[booth.series.begun_ns] * booth.series.in_hand))
     return replace(
         booth, until_ns=None, page=None, series=None, state=BoothState.STARTING if booth.is_starting else rested
     )

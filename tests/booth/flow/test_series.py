@@ -67,6 +67,46 @@ def test_e1_four_shots_of_one_press_are_shown_once_all_are_saved() -> None:
     assert [later - zero for zero, later in itertools.pairwise(zeros)] == [3 * SECOND_NS + DELAY_NS] * 3
 
 
+def test_e1_e3_a_late_shot_is_not_the_next_guest_s() -> None:
+    """The first of two in hand fails; the other is saved when the next guest's series is under way."""
+    driver = begun(2, gap_s=1, take_back_s=6)
+    exposes(driver)
+    driver.waits_s(1)
+    exposes(driver)
+    assert driver.says(SavingFailed(problem("not_saved"), problem("unsaved_card"))) is BoothState.FAULT
+    driver.press()
+    assert exposes(driver) is BoothState.COUNTDOWN
+    assert driver.says(Saved(1, held=name(1))) is BoothState.COUNTDOWN
+    driver.waits_s(1)
+    assert exposes(driver) is BoothState.SAVING
+    assert driver.says(Saved(2, held=name(2))) is BoothState.SAVING  # one is in hand: "2 of 2" would be no truth
+    assert driver.says(Saved(3, held=name(3))) is BoothState.REVIEW
+    driver.holds_s(1.1)
+    driver.waits_s(30)
+    moves = [effect for effect in driver.effects if isinstance(effect, MoveHeld)]
+    assert sorted(moves, key=lambda move: move.name.seq) == [
+        MoveHeld(name(1), NEW),
+        MoveHeld(name(2), WITHDRAWN),
+        MoveHeld(name(3), WITHDRAWN),
+    ]
+
+
+def test_e1_late_shots_count_among_the_frames_in_hand() -> None:
+    driver = begun(4, gap_s=1)
+    for _ in range(2):
+        exposes(driver)
+        driver.waits_s(1)
+    assert driver.booth.state is BoothState.SAVING
+    driver.says(Saved(1))
+    driver.waits_s(0.1)
+    driver.says(CaptureFailed(problem("camera_stuck"), driver.booth.zero_ns))
+    assert driver.press() is BoothState.EXPOSING
+    exposes(driver)
+    assert driver.waits_s(1) is BoothState.SAVING  # one of each series is in hand
+    driver.says(Saved(2))
+    assert driver.waits_s(0.1) is BoothState.EXPOSING
+
+
 @pytest.mark.parametrize("gap_s", [1, 3])
 def test_e1_with_two_frames_in_hand_the_next_shot_waits(gap_s: int) -> None:
     driver = begun(gap_s=gap_s)
@@ -192,20 +232,26 @@ def test_e1_b09_random_guests_never_more_than_two_frames_in_hand() -> None:
     ended = 0
     for _ in range(300):
         driver = begun(chance.randrange(2, 5), countdown_s=chance.choice((0, 2)), gap_s=chance.choice((1, 3)))
-        number = 0
+        number = failed = 0
         for _ in range(60):
             booth = driver.booth
-            in_hand = sum(isinstance(effect, Save) for effect in driver.effects) - number
+            in_hand = sum(isinstance(effect, Save) for effect in driver.effects) - number - failed
             assert in_hand <= 2
+            assert (0 if booth.series is None else booth.series.in_hand) + len(booth.late) == in_hand
             if booth.state is BoothState.EXPOSING and chance.random() < 0.8:
                 exposes(driver)
+            elif booth.state is BoothState.EXPOSING and chance.random() < 0.3:
+                driver.says(CaptureFailed(problem("camera_stuck"), booth.zero_ns))
+            elif in_hand and chance.random() < 0.1:
+                failed += 1
+                driver.says(SavingFailed(problem("not_saved"), problem("unsaved_card")))
             elif in_hand and chance.random() < 0.5:
                 number += 1
                 driver.says(Saved(number))
             elif chance.random() < 0.2:
                 driver.holds_s(chance.choice((0.1, 0.9, 1.2)))
             driver.waits_s(chance.choice((0.1, 0.5, 1.0)))
-        while sum(isinstance(effect, Save) for effect in driver.effects) > number:
+        while sum(isinstance(effect, Save) for effect in driver.effects) > number + failed:
             number += 1
             driver.says(Saved(number))
         driver.waits_s(60)
