@@ -304,7 +304,7 @@ class BoothService:
                 self._settings_store.refresh()
                 if found != self._booth.storage_problem:
                     self._events.put(StorageChecked(found))
-                self._saver.count_held()
+                self._saver.keep_house()
                 if self._storage.opened:
                     self._anchor_recorder.record(self._saver.taken)
                     self._presenter.refresh()

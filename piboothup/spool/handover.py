@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from piboothup.spool import durable
 from piboothup.spool.capture_time import boots
+from piboothup.spool.disk.location import Location
 from piboothup.spool.listing import BOOTS, HELD, KEPT, NEW, PARKED, QUARANTINE, SENT, WITHDRAWN
 from piboothup.spool.names import PhotoName
 from piboothup.spool.photo_file import VerifyingReader, matches_digest
@@ -51,8 +52,14 @@ def move_held(spool: Spool, name: PhotoName, place: str) -> None:
 
     Raises OSError.
     """
+    spool.path(name, HELD).lstat()  # on another disk no folder is made for it
     spool.make_folder(place, name)
     durable.move(spool.path(name, HELD), spool.path(name, place))
+
+
+def may_return(spool: Spool, first: Location | None) -> bool:
+    """Whether a photo that is not found may lie on a disk that has left, when this was the first disk's location."""
+    return spool.session.location is not first or spool.has_moved()
 
 
 def release_original(spool: Spool, name: PhotoName) -> bool:
@@ -64,6 +71,11 @@ def release_original(spool: Spool, name: PhotoName) -> bool:
     place = NEW if framing is None or framing.originals else KEPT
     move_held(spool, name, place)
     return place == NEW
+
+
+def is_copied(spool: Spool, name: PhotoName) -> bool:
+    """Whether the framed copy of this photo is made."""
+    return spool.framing_of(name) is not None and name.copy.seq in _numbers(spool, name.boot)
 
 
 def release_held(spool: Spool, frame: str = "") -> tuple[int, list[PhotoName]]:

@@ -32,6 +32,7 @@ from piboothup.text import read_bytes
 
 if TYPE_CHECKING:
     from piboothup.booth.photo.compose import PreparedFrame
+    from piboothup.spool.disk.location import Location
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,11 @@ class Composer:
         """Why photos go without a frame, or why the last one did."""
         self._session: Session | None = None
         """The session whose held photos of earlier starts were seen to."""
+        self._location: Location | None = None
+        """Of the first disk."""
         self._names: queue.SimpleQueue[PhotoName | None] = queue.SimpleQueue()
+        self._unmoved: queue.SimpleQueue[tuple[PhotoName, bool]] = queue.SimpleQueue()
+        """Photos that are still held though they should not be, and whether they go without a copy."""
         self._is_quiet = threading.Event()
         self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="composer", daemon=True)
@@ -103,6 +108,13 @@ class Composer:
         """Have the copy of this held photo made. Never waits."""
         self._names.put(name)
 
+    def retry(self) -> None:
+        """Have made up for what is held on a disk that has come, or could not be moved. Never waits."""
+        session = self._spool.session
+        is_new = session is not self._session and session.started
+        if (is_new or not self._unmoved.empty()) and self._names.empty():
+            self._names.put(None)
+
     def stop(self, timeout_s: float) -> None:
         """End the thread; what is not made yet is made after the next start."""
         self._is_stopped = True
@@ -118,6 +130,7 @@ class Composer:
             self._do(self._try_frame)
             while not self._is_stopped:
                 self._do(self.make_up)
+                self._do(self.try_unmoved)
                 if (name := self._names.get()) is not None:
                     self._do(functools.partial(self.make, name))
 
@@ -137,11 +150,22 @@ class Composer:
         if session is self._session or not session.started:
             return
         self._session = session
+        if self._location is None:
+            self._location = session.location
         released, due = handover.release_held(self._spool, self._frame_in_force())
         if released or due:
             log.warning("held photos released=%d due=%d", released, len(due))
         for name in due:
             self.make(name)
+
+    def try_unmoved(self) -> None:
+        """Try once more what stays held."""
+        for _ in range(self._unmoved.qsize()):
+            name, is_given_up = self._unmoved.get()
+            if is_given_up or handover.is_copied(self._spool, name):  # the copy of a photo is made once
+                self._release(name)
+            else:
+                self.make(name)
 
     def make(self, name: PhotoName) -> None:
         """Make the copy of a held photo, or let the photo go without. Raises nothing but when the service ends."""
@@ -154,7 +178,9 @@ class Composer:
         except MemoryError:
             self._give_up(name, problem("frame_memory"))
         except FileNotFoundError:  # it was wiped, or seen to already
-            log.warning("photo no longer held photo=%s", name)
+            self._spool.log_once(logging.WARNING, "photo no longer held photo=%s", name)
+            if handover.may_return(self._spool, self._location):
+                self._unmoved.put((name, False))
         except Exception as error:  # whatever it is, the photo goes
             log.exception("photo not framed photo=%s", name)
             self._give_up(name, problem("frame_failed", type(error).__name__))
@@ -184,10 +210,18 @@ class Composer:
     def _give_up(self, name: PhotoName, told: Problem) -> None:
         log.error("photo goes without frame photo=%s reason=%s", name, told)
         self.problem = told
+        self._release(name)
+
+    def _release(self, name: PhotoName) -> None:
         try:
-            handover.move_held(self._spool, name, NEW)
-        except OSError as error:  # the next start releases it
-            log.error("still held photo=%s reason=%s", name, error.strerror or error)
+            if handover.is_copied(self._spool, name):
+                handover.release_original(self._spool, name)
+            else:
+                handover.move_held(self._spool, name, NEW)
+        except OSError as error:
+            self._spool.log_once(logging.ERROR, "still held photo=%s reason=%s", name, error.strerror or error)
+            if not isinstance(error, FileNotFoundError) or handover.may_return(self._spool, self._location):
+                self._unmoved.put((name, True))
         self._tell_uploader(name)
 
     def _tell_uploader(self, *names: PhotoName) -> None:

@@ -33,11 +33,14 @@ from piboothup.spool.store import Spool
 
 if TYPE_CHECKING:
     from piboothup.booth.photo.composer import Composer
+    from piboothup.spool.disk.location import Location
 
 log = logging.getLogger(__name__)
 
 _COMPOSER_S = 0.2
 """How long the end of the service waits for a framed copy, which is made after the next start else, seconds."""
+_RETRY_NS = 10_000_000_000
+"""Time between two tries to move photos that stay held, nanoseconds."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _ANY_MOMENT_MS = 1_767_225_600_000
 """Placeholder time in a test photo's EXIF, so that the date tags are exercised without a trusted clock."""
@@ -54,6 +57,21 @@ class _Tally:
     """Boot and number of each that it began to save: whoever counts those on the card may find it there already."""
     saved: int = 0
     """How many of these are saved."""
+
+    def take_out(self, name: PhotoName) -> None:
+        """No longer count this photo, which its guest took back."""
+        if name.context != self.context.id:
+            return
+        if name.order in self.own:
+            self.saved -= 1
+            return
+        self.own.add(name.order)
+        if self.held is not None:
+            self.held -= 1
+
+
+class _Retry:
+    """Order to try again what could not be moved."""
 
 
 class Saver:
@@ -75,7 +93,10 @@ class Saver:
         self._composer = _composer(config, spool, runtime)
         self._unmoved: dict[PhotoName, str] = {}
         """Held photos that could not be moved, and where to."""
-        self._jobs: queue.SimpleQueue[tuple[Frame, _Tally | None] | MoveHeld | None] = queue.SimpleQueue()
+        self._next_retry_ns = 0
+        self._location: Location | None = None
+        """Of the disk with the first held photo."""
+        self._jobs: queue.SimpleQueue[tuple[Frame, _Tally | None] | MoveHeld | _Retry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
 
     @property
@@ -131,6 +152,18 @@ class Saver:
         """Have a held photo moved; never waits. The thread posts `Withdrawn` for one that its guest took back."""
         self._jobs.put(move)
 
+    def keep_house(self) -> None:
+        """Count the photos as `count_held` does; have those that stay held tried again. To be called often."""
+        self.count_held()
+        now_ns = self._spool.clock.boottime_ns()
+        if now_ns < self._next_retry_ns:
+            return
+        self._next_retry_ns = now_ns + _RETRY_NS
+        if self._unmoved:
+            self._jobs.put(_Retry())
+        if self._composer is not None:
+            self._composer.retry()
+
     def stop(self, timeout_s: float) -> bool:
         """Finish what was handed over so far, then end; return False if the card held it up for longer."""
         self._jobs.put(None)
@@ -146,6 +179,9 @@ class Saver:
                 if job.place == WITHDRAWN:
                     self._post(Withdrawn(failure))
                 continue
+            if isinstance(job, _Retry):
+                self._move_unmoved()
+                continue
             answer, name = self._attempt(*job)
             del job  # its pixels, 18 MB of them, are not kept until the next photo
             self._post(answer)
@@ -154,11 +190,14 @@ class Saver:
                     self._hand_over(name)
                 log.info("saved photo=%s number=%d", name, self.taken)
             self._post(StorageChecked(commit.card_problem(self._spool)))
-            for held, place in list(self._unmoved.items()):
-                self._move(held, place)
+            self._move_unmoved()
+
+    def _move_unmoved(self) -> None:
+        for held, place in list(self._unmoved.items()):
+            self._move(held, place)
 
     def _move(self, name: PhotoName, place: str) -> Problem | None:
-        """Move a held photo; return what went wrong. It is then tried again after the next photo, if it is there."""
+        """Move a held photo; return what went wrong. It is then tried again, unless it is gone."""
         self._unmoved.pop(name, None)
         if place == NEW and self._has_copy(name):
             self._hand_over(name)
@@ -166,15 +205,16 @@ class Saver:
         try:
             handover.move_held(self._spool, name, place)
         except OSError as error:
-            log.error("held photo not moved photo=%s place=%s reason=%s", name, place, error.strerror)
-            if not isinstance(error, FileNotFoundError):
+            text = "held photo not moved photo=%s place=%s reason=%s"
+            self._spool.log_once(logging.ERROR, text, name, place, error.strerror)
+            if not isinstance(error, FileNotFoundError) or handover.may_return(self._spool, self._location):
                 self._unmoved[name] = place
             return problem("not_taken_back", error.strerror or "")
         log.info("held photo moved photo=%s place=%s", name, place)
         if place == NEW:
             self._hand_over(name)
         else:
-            self.recount()
+            self._tally.take_out(name)
         return None
 
     def _has_copy(self, name: PhotoName) -> bool:
@@ -188,7 +228,7 @@ class Saver:
         with contextlib.suppress(PermissionError):  # another user's uploader: it lists new/ anyway
             send_hint(self._runtime, "uploader", "new", str(name))
 
-    def _next(self) -> tuple[Frame, _Tally | None] | MoveHeld | None:
+    def _next(self) -> tuple[Frame, _Tally | None] | MoveHeld | _Retry | None:
         self.heartbeat.beat(NEVER_NS)
         job = self._jobs.get()
         self.heartbeat.beat(STORAGE_TIMEOUT_NS)
@@ -209,6 +249,8 @@ class Saver:
             tally.own.add(name.order)
             place = HELD if has_copy or self._is_held_for_guest else NEW
             commit.commit(self._spool, name, tally.context, photo, place)
+            if place == HELD and self._location is None:
+                self._location = self._spool.session.location
         except Exception as error:  # noqa: BLE001  (the top of the thread: the next photo may go better)
             failed = _failure(error, self._blamed)
             log.error("photo not saved code=%s test=%s", failed.reason.code, tally is None)

@@ -36,7 +36,7 @@ from piboothup.status import BoothState
 from tests.support.booth import Box, awaited
 from tests.support.camera import grey_frame
 from tests.support.clock import HandClock
-from tests.support.deadline import PATIENCE_S
+from tests.support.deadline import PATIENCE_S, until
 from tests.support.frames import frame, png
 from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, open_spool, take
 
@@ -358,6 +358,54 @@ def test_e2_a_frame_that_goes_while_photos_are_taken(
     bench.composer.make_up()
     assert bench.in_place(HELD) == []
     assert set(names[1:]) <= set(bench.in_place(NEW))
+
+
+@pytest.mark.parametrize("is_copied", [True, False])
+def test_e2_a_photo_that_stays_held_is_tried_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, is_copied: bool
+) -> None:
+    """Its copy is made once, and an original that is not to be sent is kept."""
+    bench.originals = False
+    bench.start()
+    name, failing, real = bench.press(1), [True], durable.move
+
+    def move(source: Path, target: Path) -> None:
+        if failing[0] and (HELD in source.parts or not is_copied):
+            raise OSError(5, "Input/output error")
+        real(source, target)
+
+    monkeypatch.setattr(durable, "move", move)
+    bench.composer.make(name)
+    assert bench.in_place(HELD) == [name]
+    assert bench.numbers(NEW) == ([2] if is_copied else [])
+    for copy in bench.in_place(NEW):
+        failing[0] = False
+        handover.mark_sent(bench.spool, copy)
+    failing[0] = False
+    bench.composer.make_up()
+    bench.composer.retry()
+    assert not bench.composer._names.empty()
+    bench.composer.try_unmoved()
+    places = (HELD, NEW, KEPT, SENT)
+    assert [bench.numbers(place) for place in places] == ([[], [], [1], [2]] if is_copied else [[], [1], [], []])
+
+
+def test_e2_held_photos_of_a_disk_that_comes_late_are_seen_to(bench: Bench) -> None:
+    bench.press(1)
+    bench.clock.power_on("b")
+    spool = Spool(bench.spool.directory, bench.clock, "serial-1")
+    composer = Composer(Config(photo=PhotoConfig(str(bench.frame))), spool, bench.root)
+    composer.make_up()
+    composer.retry()
+    assert composer._names.empty()
+    spool.prepare()
+    spool.start("booth")
+    composer.set_quiet(True)
+    composer.start()
+    composer.retry()
+    until(lambda: bench.in_place(HELD) == [])
+    composer.stop(PATIENCE_S)
+    assert bench.numbers(NEW) == [1, 2]
 
 
 def test_e2_e3_a_held_photo_after_the_frame_went_is_sent(bench: Bench) -> None:

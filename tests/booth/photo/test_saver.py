@@ -384,6 +384,51 @@ def test_e3_a_photo_that_stays_held_is_tried_again(bench: Bench, monkeypatch: py
 
 
 @pytest.mark.parametrize("place", [NEW, WITHDRAWN])
+def test_e3_a_held_photo_s_disk_comes_back(bench: Bench, tmp_path: Path, place: str) -> None:
+    """No photo is taken after it: it is moved all the same."""
+    bench.config = dataclasses.replace(bench.config, photo=PhotoConfig(take_back_s=6))
+    directory, away = bench.spool.directory, tmp_path / "away"
+    with bench.spool.lock("booth"):
+        bench.spool.start("booth")
+        came = bench.save(grey_frame(7 * S))
+        assert isinstance(came, Saved) and came.held is not None and bench.saver is not None
+        directory.rename(away)
+        for _ in range(2):
+            bench.saver.move_held(MoveHeld(came.held, place))
+        bench.saver.keep_house()
+        assert bench.saver.stop(PATIENCE_S)
+        assert list(bench.saver._unmoved.items()) == [(came.held, place)]
+        assert not directory.exists()  # nothing was made in place of the disk
+        away.rename(directory)
+        bench.saver._thread = threading.Thread(target=bench.saver._run)
+        bench.saver._thread.start()
+        bench.saver.keep_house()  # too early
+        assert bench.saver._jobs.empty()
+        bench.clock.pass_s(11)
+        bench.saver.keep_house()
+        assert bench.saver.stop(PATIENCE_S)
+        assert (bench.saver._unmoved, list(bench.spool.names(place))) == ({}, [came.held])
+
+
+def test_e3_the_count_goes_on_after_a_photo_is_taken_back(bench: Bench) -> None:
+    """Also for a frame that was handed over before; and for one of before the service started."""
+    bench.config = dataclasses.replace(bench.config, photo=PhotoConfig(take_back_s=6))
+    earlier = [take(bench.spool, jpeg(number), PARTY, HELD) for number in range(3)]
+    saver = bench.start()
+    saver.count_held()
+    came = bench.save(grey_frame(7 * S))
+    assert isinstance(came, Saved) and came.held is not None and came.number == 4
+    saver.move_held(MoveHeld(came.held, WITHDRAWN))
+    saver.save(grey_frame(8 * S))
+    assert bench.told.get(timeout=PATIENCE_S) == Withdrawn(None)
+    answer = bench.told.get(timeout=PATIENCE_S)
+    assert isinstance(answer, Saved) and answer.number == 4
+    saver.move_held(MoveHeld(earlier[0], WITHDRAWN))
+    assert saver.stop(PATIENCE_S)
+    assert saver.taken == 3 == len(bench.spool.photos_of(PARTY))
+
+
+@pytest.mark.parametrize("place", [NEW, WITHDRAWN])
 def test_e3_a_held_photo_that_is_gone_is_tried_once(bench: Bench, place: str) -> None:
     bench.config = dataclasses.replace(bench.config, photo=PhotoConfig(take_back_s=6))
     came = bench.save(grey_frame(7 * S))
