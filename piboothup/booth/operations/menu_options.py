@@ -16,7 +16,7 @@ from piboothup.config import LANGUAGES, Config, EventPicsConfig, country
 from piboothup.records import replace
 from piboothup.root_requests import STICK
 from piboothup.spool.admin import assign
-from piboothup.spool.listing import CONTEXTS, NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.listing import COMMITTED, CONTEXTS, NEW, PARKED
 from piboothup.spool.store import Spool
 from piboothup.text import text_to_path
 
@@ -93,8 +93,7 @@ class MenuOptionsReader:
             return False
         if event.link_id or event.api_key is not None or self._has_photos or _has_content(event.api_key_file):
             return False
-        places = (NEW, SENT, PARKED, QUARANTINE)
-        self._has_photos = any(next(self._spool.names(place), None) is not None for place in places)
+        self._has_photos = any(next(self._spool.names(place), None) is not None for place in COMMITTED)
         return not self._has_photos
 
 

@@ -31,7 +31,7 @@ from piboothup.spool.listing import CONTEXTS, NEW
 from piboothup.status import BoothState
 from tests.booth.operations.test_code_reading import Root
 from tests.booth.operations.test_menu_options import menu_options_reader
-from tests.support.booth import Box
+from tests.support.booth import NO_EVENT, Box
 from tests.support.photos import jpeg, take
 
 FILE = b'name = "Of the stick"\n[eventpics]\nlink_id = "efgh5678"\n'
@@ -157,7 +157,7 @@ def test_u02_a_stick_that_is_not_taken_is_told(
 
 @pytest.mark.parametrize("choice", ["take_along", "leave"])
 def test_u13_a_sticks_event_asks_about_photos_from_before(box: Box, root: StickRoot, link: Path, choice: str) -> None:
-    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig(api_key_file="/nowhere/key"))
+    box.config = dataclasses.replace(box.config, eventpics=NO_EVENT)
     box.start_ready()
     box.spool.write_events([AlbumEvent("The others", "efgh5678")])
     photo(box)
@@ -183,7 +183,7 @@ def test_u13_a_sticks_event_asks_about_photos_from_before(box: Box, root: StickR
 def test_u12_a_stick_s_event_has_the_album_meant_for_a_booth(
     box: Box, root: StickRoot, link: Path, of_stick: str, album_id: str, has_photo: bool
 ) -> None:
-    box.config = dataclasses.replace(box.config, eventpics=EventPicsConfig(api_key_file="/nowhere/key"))
+    box.config = dataclasses.replace(box.config, eventpics=NO_EVENT)
     root.content = FILE + of_stick.encode()
     box.start_ready()
     albums = (Album("a7", "Party"), Album("a8", "Fotobox"), Album("a9", "Guests"))
