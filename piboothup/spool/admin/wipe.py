@@ -20,7 +20,7 @@ from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.inventory import Attribution, SpoolFile
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import ContextRecord
-from piboothup.spool.listing import BOOTS, COMMITTED, PLACES, SENT
+from piboothup.spool.listing import BOOTS, COMMITTED, HELD, PLACES, SENT
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe_journal import WipeJournal
@@ -209,6 +209,10 @@ def _unfinished(error: OSError) -> WipeError:
 def _journal(spool: Spool, chosen: Plan, *, unsent: bool, in_use: Collection[str]) -> WipeJournal:
     good = config.good_copy.read(spool.directory)
     photos = [photo for event in chosen.events for photo in (*(item.name for item in event.items), *event.retired)]
+    held = [item.name for event in chosen.events for item in event.items if item.place == HELD]
+    photos += [
+        name.copy for name in held if spool.framing_of(name) is not None
+    ]  # made since the count, or about to be
     touched = {photo.context for photo in photos}
     attribution = Attribution(spool.directory)
     link_ids = {event.event for event in chosen.events}

@@ -27,7 +27,7 @@ from piboothup.config import Config, PhotoConfig
 from piboothup.problems import problem
 from piboothup.runtime import HintSocket
 from piboothup.spool import commit, durable, handover, recovery
-from piboothup.spool.admin import assign
+from piboothup.spool.admin import assign, wipe
 from piboothup.spool.capture_time import boots
 from piboothup.spool.listing import FOLDERS_OF_2, HELD, KEPT, NEW, PARKED, QUARANTINE, SENT, TMP, WITHDRAWN
 from piboothup.spool.names import PhotoName, digest_of
@@ -248,6 +248,21 @@ def test_e2_a_photo_wiped_meanwhile_gets_no_copy(bench: Bench, monkeypatch: pyte
     bench.composer.make(original)
     assert [bench.in_place(place) for place in (NEW, HELD, KEPT)] == [[], [], []]
     assert bench.composer.problem is None
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_e2_e5_a_copy_made_after_the_count_is_wiped_too(bench: Bench, is_sent: bool) -> None:
+    name, other = bench.press(1), bench.press(2)
+    bench.composer.make(other)
+    plan = wipe.plan(wipe.survey(bench.spool, booth_runs=True), PARTY.link_id)
+    assert (plan.unsent, len(plan.events[0].items)) == (3, 3)
+    bench.composer.make(name)
+    if is_sent:
+        handover.mark_sent(bench.spool, bench.in_place(NEW)[1])
+    later = bench.press(3)
+    receipt = wipe.wipe(bench.spool, plan, unsent=True, in_use=(PARTY.id,))
+    assert (receipt.taken, receipt.left) == (3, 1)
+    assert [bench.in_place(place) for place in (NEW, SENT, KEPT, HELD)] == [[], [], [], [later]]
 
 
 def test_e2_a_photo_given_another_event_goes_without(bench: Bench) -> None:
