@@ -30,7 +30,7 @@ NEEDED = {
     **dict.fromkeys(("services.run", "status.run", "doctor.run", "support_bundle.run", "setup.open_spool"), _CONFIG),
     **dict.fromkeys(("setup.import_file", "setup.show_networks"), _CONFIG),
     **{f"spool_queue.{name}_photos": _CONFIG for name in ("show", "report", "export", "assign", "wipe")},
-    "spool_queue.retry_parked": _CONFIG,
+    **dict.fromkeys(("spool_queue.retry_parked", "spool_queue.restore_withdrawn"), _CONFIG),
     "services.booth": _CONFIG,
     "services.uploader": {**_CONFIG, "requests": "requests"},
     "camera.run": {**_CONFIG, **DRAWING, "simplejpeg": "simplejpeg"},

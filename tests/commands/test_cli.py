@@ -89,6 +89,7 @@ def test_each_command_has_a_function_with_a_docstring() -> None:
         (["doctor"], "tomli", "import nowhere_at_all", "tomli"),
         (["status"], "tomli", "import nowhere_at_all", "tomli"),
         (["queue", "list"], "tomli", "import nowhere_at_all", "tomli"),
+        (["queue", "restore"], "tomli", "import nowhere_at_all", "tomli"),
     ],
 )
 def test_f16_a_library_that_cannot_be_used_is_one_sentence(
@@ -123,6 +124,7 @@ def test_f16_a_library_of_the_panel_is_told_after_the_start_too(desk: Path) -> N
 
 def test_f16_needed_libraries_are_those_of_existing_commands() -> None:
     assert set(NEEDED) <= set(targets().values())
+    assert {target for target in targets().values() if target.startswith("spool_queue.")} <= set(NEEDED)
 
 
 @pytest.mark.parametrize("service", ["booth", "uploader", "run", "events"])
