@@ -17,13 +17,15 @@ from piboothup.spool import SpoolError, contexts, durable, event_titles
 from piboothup.spool.admin import inventory
 from piboothup.spool.admin.inventory import Attribution, Inventory
 from piboothup.spool.contexts import Assignment, Context, ContextRecord
-from piboothup.spool.listing import CONTEXTS, PARKED, SENT, WAITING
+from piboothup.spool.listing import CONTEXTS, PARKED, SENT, WAITING, WITHDRAWN
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
 
 _LOCK = ".assign.lock"
+_MOVED = (*WAITING, WITHDRAWN)
+"""Where photos lie that may move: one that was taken back must not go to the former album when it is restored."""
 _ID = r"(?!\.+$)[A-Za-z0-9._~-]{1,128}"
 
 
@@ -65,7 +67,7 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
         now = attribution.context_of(name)
         return now is not None and now.link_id == link_id and (not slash or now.album_id == album_id)
 
-    waiting = frozenset(item.name for item in found.of(*WAITING) if is_meant(item.name))
+    waiting = frozenset(item.name for item in found.of(*_MOVED) if is_meant(item.name))
     moving = frozenset(name for name in waiting if not is_there(name))
     sent = len({item.name for item in found.of(SENT) if is_meant(item.name)})
     source_titles = sorted({attribution.title(attribution.event_of(name)) for name in moving or waiting})
@@ -86,7 +88,7 @@ def assign(spool: Spool, proposed: Proposal) -> int:
     directory = spool.directory / CONTEXTS
     with durable.lock(spool.directory / _LOCK, wait=True):
         found = inventory.take_inventory(spool.directory)
-        waiting = {item.name for item in found.of(*WAITING)} & proposed.photos
+        waiting = {item.name for item in found.of(*_MOVED)} & proposed.photos
         sent = {item.name for item in found.of(SENT)} - waiting
         for context_id in sorted({name.context for name in waiting}):
             context = Context(context_id, proposed.link_id, proposed.album_id)

@@ -12,6 +12,7 @@ from piboothup.spool import contexts, durable, handover
 from piboothup.spool.admin.assign import AssignError, assign, propose, record_actual_album, take_along
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
+from piboothup.spool.listing import HELD, WITHDRAWN
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -70,6 +71,18 @@ def test_sent_photos_are_counted_and_stay_and_parked_ones_move(spool: Spool) -> 
     assert (proposed.photos, proposed.sent, proposed.parked) == (frozenset({parked, waiting}), 1, 1)
     assign(spool, proposed)
     assert [goes_to(spool, name)[0] for name in (sent, parked, waiting)] == ["abcd1234", "wxyz9876", "wxyz9876"]
+
+
+def test_e3_a_photo_taken_back_moves_too_and_is_restored_there(spool: Spool) -> None:
+    """The booth was set to another customer's event; a guest's photo is restored after that was mended."""
+    waiting, taken_back = take(spool, jpeg(1), PARTY), take(spool, jpeg(2), PARTY, HELD)
+    handover.move_held(spool, taken_back, WITHDRAWN)
+    proposed = propose(spool, "abcd1234", "wxyz9876")
+    assert proposed.photos == frozenset({waiting, taken_back})
+    assert assign(spool, proposed) == 2
+    assert list(spool.names(WITHDRAWN)) == [taken_back]
+    handover.restore(spool, taken_back)
+    assert goes_to(spool, taken_back) == ("wxyz9876", "")
 
 
 def test_sent_photos_of_another_event_are_none_of_its_business(spool: Spool) -> None:
