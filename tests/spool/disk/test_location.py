@@ -244,17 +244,17 @@ IN_MID_COMMIT = ("before write_new", "after write_new", "before move", "after mo
 
 def mounted_in_mid_commit(root: Path) -> None:
     """In the namespace: ext4 and memory come over the spool at each step, each by housekeeping taken over at once."""
-    image = root / "disk"
     steps = product((newer_layout, of_other_evenings, empty_disk), IN_MID_COMMIT)
     for number, (kind, (fill, step), save) in enumerate(covering(("ext4", "tmpfs"), steps, (take, try_photo))):
-        point = root / f"spool{number}"
+        point, image = root / f"spool{number}", root / f"disk{number}"
         point.mkdir()
-        if kind == "ext4":
+        if kind == "ext4":  # each time another file: the kernel may not have let go of the last one's loop device
             image.write_bytes(b"")
             os.truncate(image, 64 << 20)
             subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
         case = f"{kind} {fill.__name__} {step} {save.__name__}"
         refused_in_mid_commit(point, image, kind, fill, step, save, case)
+        image.unlink(missing_ok=True)
 
 
 def refused_in_mid_commit(
