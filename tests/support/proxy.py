@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import struct
 import threading
@@ -53,9 +54,9 @@ class Link:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="link", daemon=True)
         self._thread.start()
-        self._listener: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
         self._hole: tuple[socket.socket, socket.socket] | None = None
-        self._live: set[asyncio.StreamWriter] = set()
+        self._live: set[socket.socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._there, self._back, self._moving = _Lane(self), _Lane(self), asyncio.Event()
         self._held_port = hold_port()
@@ -99,12 +100,15 @@ class Link:
 
         asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_S)
 
-    async def _open(self) -> None:
+    def _open(self) -> None:
         self._moving.set()
         if self._listener is None:
             listening, filler = self._hole or (self._bound(), None)
             self._hole = None
-            self._listener = await asyncio.start_server(self._connected, sock=listening, limit=_BLOCK_BYTES)
+            listening.setblocking(False)
+            listening.listen(100)
+            self._listener = listening
+            self._loop.add_reader(listening, self._accept, listening)
             if filler is not None:
                 filler.close()
 
@@ -128,38 +132,51 @@ class Link:
             end.close()
         self._hole = None
         if self._listener is not None:
+            self._loop.remove_reader(self._listener)
             self._listener.close()
             self._listener = None
-        for writer in self._live:
-            with contextlib.suppress(OSError):
-                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            writer.transport.abort()
+        for end in self._live:
+            with contextlib.suppress(OSError):  # closed already
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        for task in self._tasks:
+            task.cancel()
 
     async def _end(self) -> None:
         self._close()
-        for task in self._tasks:
-            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _connected(self, client_reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        server = client
+    def _accept(self, listening: socket.socket) -> None:
+        """Accept a connection. asyncio's own server forgets one, unclosed, that comes while it is being closed."""
         try:
-            self._live.add(client)
+            client, _ = listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        client.setblocking(False)
+        self._live.add(client)
+        task = self._loop.create_task(self._carry(client))
+        self._tasks.add(task)
+        task.add_done_callback(functools.partial(self._forget, client))
+
+    def _forget(self, client: socket.socket, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._live.discard(client)
+        client.close()
+
+    async def _carry(self, client_socket: socket.socket) -> None:
+        ends: list[asyncio.StreamWriter] = []
+        try:
+            client_reader, client = await asyncio.open_connection(sock=client_socket, limit=_BLOCK_BYTES)
+            ends.append(client)
             await asyncio.sleep(self.round_trip_s)
             server_reader, server = await asyncio.open_connection("127.0.0.1", self._server_port, limit=_BLOCK_BYTES)
-            self._live.add(server)
+            ends.append(server)
             there = self._pump(client_reader, server, self._there, counted=True)
             await asyncio.gather(there, self._pump(server_reader, client, self._back))
         except (OSError, asyncio.CancelledError):
             pass
         finally:
-            for writer in (client, server):
-                self._live.discard(writer)
+            for writer in ends:
                 writer.transport.abort()
-            self._tasks.discard(task)
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lane: _Lane, *, counted: bool = False

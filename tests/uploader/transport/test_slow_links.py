@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.names import PhotoName
+from tests.support.deadline import PATIENCE_S
 from tests.support.photos import take
 from tests.support.proxy import Link
 from tests.support.uploader import Desk
@@ -91,6 +93,24 @@ def test_n10_endless_stall_given_up_photo_goes_over_next_link(venue: Venue) -> N
     venue.link.go_on()
     venue.until_sent(name, step_s=0.5)
     assert len(venue.uploads_of(name)) == 1
+
+
+def test_a_connection_that_comes_as_the_link_is_cut_is_reset(venue: Venue) -> None:
+    """Else nobody would ever answer it: the cut comes in the turn of the link's loop that finds the connection."""
+    entered, has_come = threading.Event(), threading.Event()
+
+    def wait_then_cut() -> None:
+        venue.link._loop.call_later(0, venue.link._close)
+        entered.set()
+        assert has_come.wait(PATIENCE_S)
+
+    venue.link._loop.call_soon_threadsafe(wait_then_cut)
+    assert entered.wait(PATIENCE_S)
+    with socket.create_connection(("127.0.0.1", venue.link.port), PATIENCE_S) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        has_come.set()
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
 
 
 @pytest.mark.parametrize("seed", range(2))
