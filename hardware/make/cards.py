@@ -95,7 +95,10 @@ def operator(language: str) -> str:
         for number, inner in enumerate(group, start=1):
             on.text(x + 2.0, column_y + 3.7 * number, says.menu.items[inner], 2.9)
         x += 7 + 1.95 * max(len(says.menu.items[each]) for each in (item, *group))
-    tables = ((words["lines_title"], list(_lines(says))), (words["faults_title"], list(_faults(says))))
+    tables = (
+        (words["lines_title"], list(_lines(says, words["remedies"]))),
+        (words["faults_title"], list(_faults(says))),
+    )
     head = (words["code"], words["says"], words["helps"])
     y = column_y + 3.7 * max(len(group) for _, group in _ITEMS) + 7
     height = sum(_height(row) for _, rows in tables for row in (head, *rows))
@@ -156,13 +159,14 @@ def _code(on: Drawing, link: str, x: float, y: float, side: float) -> None:
                 on.rect(x + across * dot, y + down * dot, dot + 0.02, dot + 0.02, fill="#000000")
 
 
-def _lines(says: Texts) -> Iterator[_Row]:
+def _lines(says: Texts, remedies: dict[str, str]) -> Iterator[_Row]:
+    """A line's remedy is the panel's, else the card's of the first of its codes."""
     merged: dict[tuple[str, str], list[str]] = {}
     for code, line in says.notices.items():
         remedy = says.menu.reasons.get(code, "").replace(" {detail}.", "").replace("{detail}", "…")
         merged.setdefault((line.rstrip(":"), remedy), []).append(code)
     for (line, remedy), codes in merged.items():
-        yield ", ".join(codes), line, remedy
+        yield ", ".join(codes), line, remedy or remedies[codes[0]]
 
 
 def _faults(says: Texts) -> Iterator[_Row]:
@@ -222,4 +226,4 @@ def _words(language: str) -> dict[str, Any]:
     def filled(value: Any) -> Any:
         return [filled(each) for each in value] if isinstance(value, list) else value.format(**panel)
 
-    return {key: filled(value) for key, value in table[language].items()}
+    return {"remedies": table["remedies"][language], **{key: filled(value) for key, value in table[language].items()}}

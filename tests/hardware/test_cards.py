@@ -45,6 +45,15 @@ def test_the_operators_card_has_all_menu_items_lines_and_faults(language: str) -
 
 
 @each_language
+def test_each_line_of_the_operators_card_has_a_remedy(language: str) -> None:
+    remedies = cards._words(language)["remedies"]
+    rows = list(cards._lines(texts(language), remedies))
+    assert len(rows) > 20
+    assert [code for code, _, remedy in rows if not remedy.strip()] == []
+    assert remedies.keys() <= texts(language).notices.keys()
+
+
+@each_language
 def test_the_lids_card_says_what_the_panel_says(language: str) -> None:
     says, words = texts(language), " ".join(words_of(cards.lid(language)))
     assert says.saved in words
