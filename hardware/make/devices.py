@@ -205,7 +205,7 @@ PANELS = {
         glass=2.2,
         view=(7.0, 8.0, 58.0, 29.5),
         drivers=("ssd1309",),
-        orders=("GND VCC SCL SDA", "GND VCC SCL SDA RES DC CS"),
+        orders=("GND VCC SCL SDA", "VCC GND SCL SDA", "GND VCC SCL SDA RES DC CS"),
         source="typical of several makers; they differ by some mm: measure yours",
     ),
 }

@@ -12,18 +12,18 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from hardware.make import bill, cards, layout, photo_sheet, pictures, sheets, wiring
+from hardware.make import bill, cards, layout, photo_sheet, pictures, reach, sheets, wiring
 from hardware.make.devices import CAMERAS
 from hardware.make.layout import Layout
-from hardware.make.tables import FOLDER, Parts, parts, wires
+from hardware.make.tables import FOLDER, Parts, Wire, joints, parts, wires
 from piboothup.config import LANGUAGES
 from piboothup.records import dataclass
 
 PICTURES = (
     *("closed", "exploded", "printed"),
-    *("step-1-inserts", "step-2-camera", "step-3-panel", "step-4-button", "step-5-board", "step-7-close"),
+    *("step-1-inserts", "step-3-camera", "step-4-panel", "step-5-button", "step-6-board", "step-8-close"),
 )
-"""Of each case; step 6 is the diagram of its wires."""
+"""Of each case; step 2 has none, and step 7 is the diagram of its wires."""
 _GUEST_M = 0.55
 """Width of a guest who stands beside another, metres."""
 
@@ -54,7 +54,7 @@ def products() -> Iterator[Product]:
     for name, draw in drawings.items():
         yield _text(f"diagrams/{name}.svg", draw)
     for name, draw in drawings.items():
-        yield _picture(f"diagrams/{name}.png", draw)
+        yield _picture(f"diagrams/{name}.png", draw, colours=160)
     for language in LANGUAGES:
         for card, drawn in (("lid", cards.lid), ("operator", cards.operator)):
             name, make = f"cards/{card}-{language}", partial(drawn, language)
@@ -68,6 +68,7 @@ def blocks(table: Parts) -> dict[str, str]:
     """Parts of the text that are made, by name."""
     return {
         "budget": bill.budget_table(table),
+        "reach": _reach(table, wires()),
         "distances": _distances(),
         **{f"bill {build}": bill.as_table(table, build) for build in table.builds},
         **{f"build {key}": _about(table, key) for key in table.builds},
@@ -93,11 +94,32 @@ def _distances() -> str:
     return "\n".join(rows) + "\n"
 
 
+def _reach(table: Parts, wired: tuple[Wire, ...]) -> str:
+    """Wires of each part with the colours of its wires, and the longest way to it in each case."""
+    last = {case.key: case for case in layout.layouts()}
+    heads = [table.builds[key].name for key in last]
+    rows = [f"| Wires of | Colours, pin by pin | {' | '.join(heads)} |", f"|---|---|{'---|' * len(heads)}"]
+    for part in dict.fromkeys(wire.part for wire in wired):
+        own = [wire for wire in wired if wire.part == part]
+        ways = [
+            max((reach.wire_mm(case, wire) for wire in own), default=0.0) if part in table.builds[key].pins else 0.0
+            for key, case in last.items()
+        ]
+        if any(ways):
+            colours = ", ".join(f"{wire.header_pin} {wire.colour}" for wire in own)
+            cells = " | ".join(f"{way / 10:.0f} cm" if way else "" for way in ways)
+            rows.append(f"| {part} | {colours} | {cells} |")
+    cells = " | ".join(f"{reach.camera_mm(case) / 10:.0f} cm" for case in last.values())
+    return "\n".join([*rows, f"| camera (flat cable) | | {cells} |"]) + "\n"
+
+
 def _about(table: Parts, key: str) -> str:
     build = table.builds[key]
+    soldered, more = joints(build, table)
+    difficulty = build.difficulty.format(joints=soldered, all_joints=soldered + more)
     must, may = bill.cost(table, key)
     cost = f"about {must:.0f} €" + (f", with all options {must + may:.0f} €" if may else "")
-    rows = (("Hours", build.hours), ("Tools", build.tools), ("Cost", cost), ("Difficulty", build.difficulty))
+    rows = (("Hours", build.hours), ("Tools", build.tools), ("Cost", cost), ("Difficulty", difficulty))
     return "| | |\n|---|---|\n" + "".join(f"| {name} | {told} |\n" for name, told in rows)
 
 

@@ -45,11 +45,11 @@ def picture(layout: Layout, name: str) -> Image.Image:
         return render([*_steps(layout, 4), *_lid(layout, far), *_cap(layout)], View(-52, 18, _WIDE))
     if name == "printed":
         return printed(layout)
-    if name == "step-5-board":
+    if name == "step-6-board":
         return render(_lid(layout, 0), View(16, 20, SIZE))
-    if name == "step-7-close":
+    if name == "step-8-close":
         return render([*_steps(layout, 4), *_lid(layout, layout.given.depth * 0.8)], View(212, 14, SIZE))
-    step = {"step-1-inserts": 1, "step-2-camera": 2, "step-3-panel": 3, "step-4-button": 4}[name]
+    step = {"step-1-inserts": 1, "step-3-camera": 2, "step-4-panel": 3, "step-5-button": 4}[name]
     return render(_steps(layout, step), View(196, 5, SIZE))
 
 

@@ -16,7 +16,13 @@ def panels(wires: tuple[Wire, ...]) -> str:
     """Panels side by side at one scale, with the orders of pins that are sold."""
     on = Drawing(1240, 640, "Panels: sizes and orders of pins")
     on.text(40, 50, "Panels: sizes and orders of pins", 30, weight="bold")
-    on.text(40, 80, "Seen from the front. Read the print on yours: VCC and GND swapped kill it.", 16, fill=FAINT)
+    on.text(
+        40,
+        80,
+        "Seen from the front; from the back, left is right. Go by the print on yours: VCC and GND swapped kill it.",
+        16,
+        fill=FAINT,
+    )
     pins = {wire.terminal: wire.header_pin for wire in wires if wire.part == "panel"}
     x = 60.0
     for panel in PANELS.values():
@@ -53,11 +59,11 @@ def panels(wires: tuple[Wire, ...]) -> str:
                 fill = "#ffffff" if is_used else INK
                 on.text(pad_x + 20, y - 9, name, 12, anchor="middle", weight="bold", fill=fill)
                 on.text(pad_x + 20, y + 12, f"pin {pins[name]}" if is_used else "below", 12, anchor="middle")
-            y += 6
+            y += 4
         x += max(width, 270) + 60
     on.lines(
         60,
-        540,
+        562,
         (
             "2.42 inch: some come set to SPI, with seven pins. On the back, resistors go to the places marked I2C",
             "(the seller's page says which); RES goes to 3.3 V, DC and CS to GND. Not tried here: buy it with I2C.",

@@ -15,6 +15,8 @@ from piboothup.records import dataclass
 FOLDER = Path(__file__).parent.parent
 STATES = ("idle", "shooting", "flash", "uploading")
 """What the box does, for the power budget."""
+NEEDED = ("panel", "button", "light")
+"""Parts whose wires no build leaves out."""
 
 
 class TableError(ValueError):
@@ -35,6 +37,7 @@ class Wire:
     setting: str = ""
     default: int = 0
     note: str = ""
+    joints: int = 0
 
     @property
     def name(self) -> str:
@@ -118,6 +121,18 @@ def wires(text: str | None = None) -> tuple[Wire, ...]:
         if isinstance(wire.line, int) and (other := lines.setdefault(wire.line, wire)) is not wire:
             raise TableError(f"pins.toml: {wire.name} is used twice, by {other.part} and by {wire.part}.")
     return tuple(read)
+
+
+def joints(build: Build, table: Parts) -> tuple[int, int]:
+    """Places that are soldered in a build: those that must be, and those of its options."""
+    listed = _toml(FOLDER / "pins.toml", None)
+    counts = [0, 0]
+    for entry in (*listed["wire"], *listed["between"]):
+        if entry["part"] in build.pins:
+            counts[entry["part"] not in NEEDED] += entry.get("joints", 0)
+    bought = {part.key for part in table.of(build.key)}
+    counts[1] += sum(entry["joints"] for entry in listed["joined"] if entry["part"] in bought)
+    return counts[0], counts[1]
 
 
 def parts(text: str | None = None) -> Parts:

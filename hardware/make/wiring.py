@@ -11,16 +11,25 @@ from collections.abc import Mapping
 from hardware.make.svg import COLOURS, FAINT, INK, Drawing, Point
 from hardware.make.tables import Build, Parts, TableError, Wire
 from hardware.make.wiring_blocks import BLOCK_WIDTH, PITCH, TERMINAL, Block, blocks
+from piboothup.care.pins import HEADER_PINS
 from piboothup.records import dataclass
 
-_WIDTH = 1400.0
+_WIDTH = 1452.0
 _TOP = 150.0
-_HEADER_X = {1: 666.0, 0: 734.0}
+_HEADER_X = {1: 666.0, 0: 786.0}
 """Middle of the columns of odd and of even pins."""
-_EDGE = {-1: 640.0, 1: 760.0}
-_LANES = {-1: (524.0, -13.0), 1: (890.0, 17.0)}
+_EDGE = {-1: 640.0, 1: 812.0}
+_MIDDLE = sum(_HEADER_X.values()) / 2
+_LANES = {-1: (524.0, -13.0), 1: (942.0, 17.0)}
 """First lane of each side, and the step to the next."""
 _GAP = 26.0
+_NAMES = {
+    **{pin: f"GPIO{line}" for line, pin in HEADER_PINS.items()},
+    **dict.fromkeys((1, 17), "3.3 V"),
+    **dict.fromkeys((2, 4), "5 V"),
+    **dict.fromkeys((6, 9, 14, 20, 25, 30, 34, 39), "GND"),
+}
+"""What each pin of the header is."""
 
 
 @dataclass
@@ -59,6 +68,8 @@ def diagram(build: Build, table: Parts, wires: tuple[Wire, ...]) -> str:
     on.text(40, 50, f"{build.name}: the wires", 30, weight="bold")
     computer = next(part.name for part in table.of(build.key) if part.key in ("zero", "pi4"))
     on.text(40, 80, f"{computer}, header pins 1 to 40. Pull the power plug before you touch a wire.", 16, fill=FAINT)
+    on.text(_WIDTH - 40, 50, "Header pin 17 is 3.3 V. GPIO17 is header pin 11.", 16, anchor="end", weight="bold")
+    on.text(_WIDTH - 40, 80, "Parts: go by the names printed on yours, not by the order here.", 16, anchor="end")
     places = {block.part: _places(block, tops[block.part]) for block in chosen}
     runs = [_run(wire, next(block for block in chosen if block.part == wire.part), places) for wire in shown]
     for side in (-1, 1):
@@ -142,14 +153,18 @@ def _sorted(segment: tuple[Point, Point], axis: int) -> tuple[float, float]:
 
 def _header(on: Drawing, used: set[int]) -> None:
     on.rect(_EDGE[-1], _TOP - 26, _EDGE[1] - _EDGE[-1], 19 * PITCH + 52, rx=10, fill="#2f6b3a")
-    on.text(700, _TOP - 36, "the Pi's header", 13, anchor="middle", fill=FAINT)
+    on.text(_MIDDLE, _TOP - 36, "the Pi's header", 13, anchor="middle", fill=FAINT)
     for pin in set(range(1, 41)) - used:
         x, y = _HEADER_X[pin % 2], _TOP + (pin - 1) // 2 * PITCH
         on.circle(x, y, 10, fill="#c9d6cb", stroke="#21502a", **{"stroke-width": 1})
         on.text(x, y + 4, str(pin), 10, anchor="middle", fill="#3d5a43")
+    for pin, name in _NAMES.items():
+        inwards = 1 if pin % 2 else -1
+        x, y = _HEADER_X[pin % 2] + inwards * 17, _TOP + (pin - 1) // 2 * PITCH
+        on.text(x, y + 3.5, name, 10, anchor="start" if pin % 2 else "end", fill="#ffffff")
     end = _TOP + 19 * PITCH + 52
-    on.text(700, end, "the end with pins 1 and 2 is the one", 12, anchor="middle", fill=FAINT)
-    on.text(700, end + 16, "nearer to the card's slot", 12, anchor="middle", fill=FAINT)
+    on.text(_MIDDLE, end, "the end with pins 1 and 2 is the one", 12, anchor="middle", fill=FAINT)
+    on.text(_MIDDLE, end + 16, "nearer to the card's slot", 12, anchor="middle", fill=FAINT)
 
 
 def _wire(on: Drawing, run: Run) -> None:

@@ -10,7 +10,7 @@ from hardware.make.tables import Build, Part, Parts
 from piboothup.records import dataclass
 
 PITCH = 34.0
-TERMINAL = {-1: 360.0, 1: 1060.0}
+TERMINAL = {-1: 360.0, 1: 1112.0}
 BLOCK_WIDTH = 310.0
 
 
@@ -66,8 +66,10 @@ def blocks(build: Build, table: Parts) -> list[Block]:
 
 def _button_block(build: Build, bought: Mapping[str, Part]) -> Block:
     button = next(part for key, part in bought.items() if "button" in key)
-    about = ("Either way round is right.",) if build.key == "desk" else ("COM and NO of its switch; not NC.",)
-    return Block("button", -1, _short(button.name), about, ("COM", "NO"), 140, _switch)
+    is_desk = build.key == "desk"
+    about = ("Either way round is right.",) if is_desk else ("COM and NO of its switch, not the lamp's two.",)
+    draw = _switch if is_desk else _change_over
+    return Block("button", -1, _short(button.name), about, ("COM", "NO"), 152, draw)
 
 
 def _short(name: str) -> str:
@@ -115,14 +117,28 @@ def _light_block(given: circuits.Values) -> Block:
         on.text(x + 30, base - 22, "C", 12)
         on.text(x + 30, base + 5, "B", 12)
         on.text(x + 30, base + 32, "E", 12)
+        on.text(left + 186, plus - 8, "LED −", 13, weight="bold")
+        _legs(on, left, low + 26)
 
     about = (
-        "2N3904, flat side to you, legs down: E, B, C.",
         f"{given.base_ma:.1f} mA of the pin switch the lamp's 20 mA.",
+        "A lamp for 5 V has its own resistor.",
     )
     return Block(
-        "light", 1, "Light in the button, 5 V", about, ("LED +", "base", "emitter"), 212, draw, step=40, first=80
+        "light", 1, "Light in the button, 5 V", about, ("LED +", "base", "emitter"), 312, draw, step=40, first=80
     )
+
+
+def _legs(on: Drawing, left: float, top: float) -> None:
+    """The transistor as it is held, and what goes to each leg."""
+    on.rect(left + 22, top, 74, 32, rx=5, fill="#343a42")
+    on.text(left + 59, top + 21, "2N3904", 13, anchor="middle", fill="#ffffff")
+    for number, leg in enumerate("EBC"):
+        x = left + 37 + number * 22
+        on.line([(x, top + 32), (x, top + 62)], stroke="#8d99a6", **{"stroke-width": 3})
+        on.text(x, top + 76, leg, 13, anchor="middle", weight="bold")
+    rows = ("flat side to you, legs down:", "E: brown, pin 14", "B: 1 kΩ, then violet, pin 13", "C: white, to LED −")
+    on.lines(left + 112, top + 12, rows, 13)
 
 
 def _bare_light(given: circuits.Values) -> Block:
@@ -199,6 +215,14 @@ def _buzzer_block() -> Block:
 
     about = ("Passive, on a board; on when the pin is high.",)
     return Block("buzzer", 1, "Buzzer (optional)", about, ("VCC", "input", "GND"), 166, draw)
+
+
+def _change_over(on: Drawing, left: float, top: float, places: Mapping[str, float]) -> None:
+    """A switch whose third contact stays free."""
+    _switch(on, left, top, places)
+    right, y = left + BLOCK_WIDTH, max(places.values()) + 27
+    on.circle(right - 20, y, 6, fill="#ffffff", stroke="#8d99a6")
+    on.text(right - 34, y + 5, "NC: stays free", 13, anchor="end", weight="bold", fill="#8d99a6")
 
 
 def _panel(on: Drawing, left: float, top: float, _places: Mapping[str, float]) -> None:

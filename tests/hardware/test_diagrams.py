@@ -7,6 +7,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from gpiozero.pins.pi import PiBoardInfo
 from PIL import Image, ImageDraw
 
 from hardware.make import circuits, pictures, sheets, tables, wiring
@@ -59,6 +60,26 @@ def test_a_diagram_has_the_builds_wires_from_pin_to_terminal(build: Build) -> No
         renamed = {"base": "LED +", "emitter": "LED −", "input": "LED +", "GND": "LED −"}
         assert terminal in (wire.terminal, renamed.get(wire.terminal))
         assert any(text.endswith(f", {wire.colour}") for text in words.values())
+
+
+def test_a_diagram_names_each_pin_of_the_header() -> None:
+    words = labels(drawn(PARTS.builds["pocket"]))
+    header = PiBoardInfo.from_revision(0x902120).headers["J8"]
+    for number, pin in header.pins.items():
+        ((x, y),) = [place for place, text in words.items() if text == str(number)]
+        (name,) = [
+            text
+            for (at, row), text in words.items()
+            if abs(row - y) < 2 and abs(at - x) == 17 and text != str(number)
+        ]
+        assert name == {"3V3": "3.3 V", "5V": "5 V"}.get(pin.name, pin.name)
+
+
+def test_a_diagram_warns_of_what_is_confused() -> None:
+    for key in ("pocket", "party"):
+        text = wiring.diagram(PARTS.builds[key], PARTS, WIRES)
+        for words in ("GPIO17 is header pin 11", "not by the order", "NC: stays free", "LED −", "C: white, to LED −"):
+            assert words in text
 
 
 @pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.key)

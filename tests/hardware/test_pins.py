@@ -42,6 +42,7 @@ class Wire:
     default: int = 0
     colour: str = ""
     note: str = ""
+    joints: int = 0
 
     @property
     def name(self) -> str:
@@ -75,6 +76,8 @@ def pin_table() -> list[Row]:
         if not line.startswith("|"):
             break
         part, terminal, header_pin, name, setting = (cell.strip() for cell in line.strip("|").split("|"))
+        if header_pin == "none":
+            continue
         code, _, remark = setting.removeprefix("`").partition("`")
         rows.append(Row(part, terminal, int(header_pin), name, code, remark))
     return rows
@@ -98,6 +101,16 @@ def test_the_tables_rows_are_the_lists_wires() -> None:
             setting = setting[name]
         assert setting == (wire.default if wire.setting else {})
         assert row.remark == (f" (none); write {wire.line}" if wire.setting and wire.default == 0 else "")
+
+
+def test_wires_from_part_to_part_are_in_the_table_too() -> None:
+    listed = tomli.loads((HARDWARE / "pins.toml").read_text(encoding="utf-8"))["between"]
+    text = (HARDWARE / "README.md").read_text(encoding="utf-8")
+    assert [wire["terminal"] for wire in listed] == ["LED −"]
+    for wire in listed:
+        assert (
+            f"| {wire['part'].capitalize()} | {wire['terminal']}, to the transistor's {wire['to']} | none |" in text
+        )
 
 
 @pytest.mark.parametrize("board", BOARD_REVISIONS)

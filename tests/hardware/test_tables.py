@@ -98,6 +98,16 @@ def test_a_builds_supplies_and_wires_are_in_the_tables(build: tables.Build) -> N
     assert set(build.pins) <= known
 
 
+def test_the_joints_are_those_of_the_parts() -> None:
+    """Counted here by hand: what is soldered of each part, at its terminals, resistors and legs."""
+    button, light, lens, long_cable, clock = 2, 4 + 1 + 2, 3, 4, 4
+    light -= 1  # base and resistor share a joint
+    assert tables.joints(TABLE.builds["pocket"], TABLE) == (button + light, clock)
+    assert tables.joints(TABLE.builds["party"], TABLE) == (button + light, lens + long_cable + clock)
+    assert f"easy; {button + light} joints are soldered" in README
+    assert f"with all options {button + light + lens + long_cable + clock}" in README
+
+
 def test_nothing_that_needs_no_tools_is_stale() -> None:
     """What needs tools is compared by the gate: `python -m hardware.make --check`."""
     plain = [product for product in products() if not product.needs]

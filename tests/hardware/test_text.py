@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,7 @@ from hardware.make import layout, tables
 from hardware.make.devices import CAMERAS
 from hardware.make.tables import FOLDER, TableError
 from piboothup import health
-from piboothup.config import Config
+from piboothup.config import Config, parse
 from piboothup.problems import problem
 
 TEXT = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -34,7 +36,7 @@ def test_each_thing_that_is_made_is_shown_or_linked(folder: str) -> None:
     """A diagram as SVG or as PNG, a card as PDF."""
     named = {path.rsplit(".", 1)[0] for path in re.findall(rf"\]\(({folder}/[^)]+)", TEXT)}
     made = {path.relative_to(FOLDER).as_posix().rsplit(".", 1)[0] for path in (FOLDER / folder).iterdir()}
-    assert made - named <= {"pictures/pocket-printed", "pictures/pocket-exploded"}
+    assert made - named == set()
 
 
 def test_what_doctor_is_said_to_say_is_what_it_says() -> None:
@@ -58,6 +60,41 @@ def test_what_goes_wrong_has_each_sentence_about_wires() -> None:
     assert told == {problem(code).sentence for code in found}
 
 
+def test_pins_beside_one_are_its_neighbours_on_the_header() -> None:
+    beside = re.findall(r"not on (\d+) \(([\d, and]+?) are beside it\)", section("What goes wrong"))
+    assert {int(pin) for pin, _ in beside} == {9, 11, 13, 16, 18, 22}
+    for pin, named in beside:
+        number = int(pin)
+        across = number + 1 if number % 2 else number - 1
+        neighbours = {number - 2, number + 2, across}
+        assert {int(other) for other in re.findall(r"\d+", named)} <= neighbours
+
+
+def test_wires_that_the_text_names_have_their_colour_and_pin() -> None:
+    """ "green not on 11": each as in pins.toml."""
+    table = {wire.header_pin: wire.colour for wire in tables.wires()}
+    named = re.findall(r"\b([a-z]+) not on (\d+)", section("What goes wrong"))
+    assert len(named) >= 9
+    assert [(colour, pin) for colour, pin in named if table[int(pin)] != colour] == []
+
+
+def test_what_the_software_wants_in_the_config_is_a_config(tmp_path: Path) -> None:
+    shown = re.findall(r"```toml\n(.*?)```", section("The software"), re.DOTALL)
+    assert len(shown) == 2
+    config = tomllib.loads("".join(shown))
+    wired = {wire.setting: wire.line for wire in tables.wires() if wire.setting}
+    assert {f"light.{key}": pin for key, pin in config["light"].items()}.items() <= wired.items()
+    assert config["panel"]["driver"] == "sh1106"
+    path = tmp_path / "config.toml"
+    path.write_text("config_version = 1\n" + "".join(shown), encoding="utf-8")
+    assert parse(path.read_text(encoding="utf-8"), path)[1] == []
+
+
+def test_nobody_says_that_doctor_sees_a_wire() -> None:
+    assert "can't see a wire on a wrong pin" in section("The pins").replace("\n", " ")
+    assert "which wire" not in TEXT
+
+
 def test_settings_that_the_text_names_exist() -> None:
     config = Config()
     named = set(re.findall(r"`(panel|light|camera|button)\.([a-z_]+)\b", TEXT))
@@ -79,8 +116,7 @@ def test_each_step_has_a_check_and_each_picture_is_in_its_step(build: str) -> No
     for step in steps:
         assert "*Check:*" in step or "look" in step
         for number in re.findall(rf"pictures/{build}-step-(\d)", step):
-            shown = {"1": 1, "2": 3, "3": 4, "4": 5, "5": 6, "7": 8}
-            assert int(step[0]) == shown[number]
+            assert step[0] == number
 
 
 def test_the_widths_of_the_picture_are_those_of_the_cameras() -> None:
