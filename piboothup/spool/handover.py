@@ -110,10 +110,9 @@ def _numbers(spool: Spool, boot: int) -> set[int]:
 
 
 def restore(spool: Spool, name: PhotoName) -> None:
-    """Send a photo after all that a guest took back: from withdrawn/ to held/ and on to new/. Raises OSError."""
-    spool.make_folder(HELD, name)
-    durable.move(spool.path(name, WITHDRAWN), spool.path(name, HELD))
-    move_held(spool, name, NEW)
+    """Move a photo that a guest took back from withdrawn/ to new/, for the operator. Raises OSError."""
+    spool.make_folder(NEW, name)
+    durable.move(spool.path(name, WITHDRAWN), spool.path(name))
 
 
 def retry_parked(spool: Spool) -> int:

@@ -133,10 +133,15 @@ def a_part_is_written_under_its_final_name(patch: pytest.MonkeyPatch) -> None:
         return part.parent.parent / NEW / name.folder / str(name)
 
     def write_new(path: Path, content: bytes, mode: int = durable.FILE_MODE, *_owner: object) -> None:
-        real_write(final(path) if path.suffix == ".part" else path, content, mode)
+        if path.suffix == ".part":
+            path = final(path)
+            durable.make_directories(path.parent)
+        real_write(path, content, mode)
 
     def move(source: Path, target: Path) -> None:
         if source.suffix == ".part" and not source.exists():
+            if (placed := final(source)) != target:  # a photo that is held
+                real_move(placed, target)
             durable.sync_directory(target.parent)
         else:
             real_move(source, target)
@@ -253,7 +258,7 @@ def the_recovery_empties_tmp(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_recovery_leaves_tmp_alone(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(recovery, "recover", lambda _: recovery.Recovered())
+    patch.setattr(recovery, "recover", lambda *_, **_more: recovery.Recovered())
 
 
 def the_recovery_takes_a_test_photo_for_a_photo(patch: pytest.MonkeyPatch) -> None:
@@ -381,13 +386,14 @@ def a_photo_is_taken_back_by_way_of_new(patch: pytest.MonkeyPatch) -> None:
     def by_way_of_new(spool: Spool, name: PhotoName, place: str) -> None:
         real(spool, name, NEW)
         if place != NEW:
+            spool.make_folder(place, name)
             os.rename(spool.path(name), spool.path(name, place))
 
     patch.setattr(handover, "move_held", by_way_of_new)
 
 
 def a_photo_that_is_held_is_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(handover, "release_held", lambda _spool: 0)
+    patch.setattr(handover, "release_held", lambda *_: (0, []))
 
 
 def an_original_goes_before_its_copy_is_there(patch: pytest.MonkeyPatch) -> None:
