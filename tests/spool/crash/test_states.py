@@ -516,7 +516,7 @@ def caught(bench: Bench, without_sync: str = "") -> str:
 NOT_NEEDED = {
     "wipe._carry_out > sync_directory": "a wipe that stands again after a cut is done again and finds nothing",
     "recovery._salvage > make_directories > sync_directory": "the folder was synced before the part was begun",
-    "layout_version.raise_to_newest > replace > move > sync_directory": "the next folder beside it is made and synced",
+    "layout_version.raise_to_newest > replace > move > sync_directory": "the folder made next is synced there",
 }
 """Syncs that no promise rests on, and why."""
 PARTS = 4
