@@ -141,14 +141,19 @@ def _legs(on: Drawing, left: float, top: float) -> None:
     on.lines(left + 112, top + 12, rows, 13)
 
 
+def _led_with_resistor(on: Drawing, left: float, high: float, low: float, given: circuits.Values) -> None:
+    """Draw the wire at `high` through resistor and LED to that at `low`."""
+    on.line([(left + 70, high), (left + 76, high)])
+    ends = resistor(on, left + 116, high, circuits.in_words(given.led_ohm))
+    second = led(on, left + 200, high)
+    on.line([ends[1], second[0]])
+    on.line([second[1], (left + 262, high), (left + 262, low), (left + 70, low)])
+
+
 def _bare_light(given: circuits.Values) -> Block:
     def draw(on: Drawing, left: float, _top: float, places: Mapping[str, float]) -> None:
-        high, low = places["base"], places["emitter"]
-        on.line([(left + 70, high), (left + 76, high)])
-        ends = resistor(on, left + 116, high, circuits.in_words(given.led_ohm))
-        second = led(on, left + 200, high)
-        on.line([ends[1], second[0]])
-        on.line([second[1], (left + 262, high), (left + 262, low), (left + 70, low)])
+        high = places["base"]
+        _led_with_resistor(on, left, high, places["emitter"], given)
         on.text(left + 176, high + 24, "long leg", 12, anchor="middle")
 
     about = ("An LED in the place of the button's light.", f"{given.led_ma:.1f} mA: never without its resistor.")
@@ -180,12 +185,7 @@ def _flash_block(bought: Mapping[str, Part]) -> Block:
 
 def _lens_block(given: circuits.Values) -> Block:
     def draw(on: Drawing, left: float, _top: float, places: Mapping[str, float]) -> None:
-        high, low = places["input"], places["GND"]
-        on.line([(left + 70, high), (left + 76, high)])
-        ends = resistor(on, left + 116, high, circuits.in_words(given.led_ohm))
-        second = led(on, left + 200, high)
-        on.line([ends[1], second[0]])
-        on.line([second[1], (left + 262, high), (left + 262, low), (left + 70, low)])
+        _led_with_resistor(on, left, places["input"], places["GND"], given)
 
     about = (f"A green or red LED beside the lens, {given.led_ma:.1f} mA;", "its long leg towards the resistor.")
     return Block(

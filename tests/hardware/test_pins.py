@@ -16,6 +16,7 @@ import tomli
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 from gpiozero.pins.pi import PiBoardInfo
 
+from hardware.make.tables import wires
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.buzzer import GpioBuzzer
 from piboothup.booth.gpio.led import GpioLight
@@ -28,29 +29,7 @@ BOARD_REVISIONS = {"Zero 2 W": 0x902120, "3 Model A+": 0x9020E0, "4 Model B": 0x
 LOW_AT_POWER_ON = range(9, 28)  # the kernel finds BCM 0 to 8 pulled up, the others pulled down
 
 
-@dataclass(frozen=True)
-class Wire:
-    """A wire of the list."""
-
-    part: str
-    terminal: str
-    header_pin: int
-    line: int | str
-    direction: str = ""
-    pull: str = ""
-    setting: str = ""
-    default: int = 0
-    colour: str = ""
-    note: str = ""
-    joints: int = 0
-
-    @property
-    def name(self) -> str:
-        """Name of the header's pin: "GPIO17", "GND", "3V3", "5V"."""
-        return self.line if isinstance(self.line, str) else f"GPIO{self.line}"
-
-
-WIRES = [Wire(**wire) for wire in tomli.loads((HARDWARE / "pins.toml").read_text(encoding="utf-8"))["wire"]]
+WIRES = wires()
 SETTINGS = {wire.setting: wire for wire in WIRES if wire.setting}
 
 

@@ -46,13 +46,13 @@ class FlowSettings:
     def from_config(cls, config: Config) -> FlowSettings:
         """The settings as the config has them, before the menu's options are known."""
         return cls(
-            config.capture.countdown_s,
-            config.capture.review_s,
-            config.light.flash_lead_s if config.light.flash_pin else None,
-            config.button.hold_s,
-            config.photo.shots,
-            config.photo.gap_s,
-            int(config.photo.take_back_s * SECOND_NS),
+            countdown_s=config.capture.countdown_s,
+            review_s=config.capture.review_s,
+            flash_lead_s=config.light.flash_lead_s if config.light.flash_pin else None,
+            hold_s=config.button.hold_s,
+            shots=config.photo.shots,
+            gap_s=config.photo.gap_s,
+            take_back_ns=int(config.photo.take_back_s * SECOND_NS),
         )
 
 

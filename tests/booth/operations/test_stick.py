@@ -27,12 +27,12 @@ from piboothup.setup import boot_import
 from piboothup.setup.errors import KeepsNothing, Refused
 from piboothup.spool import contexts
 from piboothup.spool.event_titles import Album, AlbumEvent
-from piboothup.spool.listing import CONTEXTS, NEW
+from piboothup.spool.listing import CONTEXTS, HELD, NEW, WITHDRAWN
 from piboothup.status import BoothState
 from tests.booth.operations.test_code_reading import Root
 from tests.booth.operations.test_menu_options import menu_options_reader
 from tests.support.booth import NO_EVENT, Box
-from tests.support.photos import jpeg, take
+from tests.support.photos import PARTY, jpeg, take
 
 FILE = b'name = "Of the stick"\n[eventpics]\nlink_id = "efgh5678"\n'
 
@@ -259,9 +259,9 @@ def test_u13_ready_and_a_press_wait_for_nothing_of_set_up(
 
 @pytest.mark.parametrize("key", ["none", "empty", "full", "in the config"])
 @pytest.mark.parametrize("has_event", [False, True])
-@pytest.mark.parametrize("has_photo", [False, True])
+@pytest.mark.parametrize("place", ["", NEW, HELD, WITHDRAWN])
 def test_u13_new_is_a_box_without_key_event_and_photo(
-    tmp_path: Path, link: Path, key: str, has_event: bool, has_photo: bool
+    tmp_path: Path, link: Path, key: str, has_event: bool, place: str
 ) -> None:
     file = tmp_path / "key"
     if key in ("empty", "full"):
@@ -271,9 +271,9 @@ def test_u13_new_is_a_box_without_key_event_and_photo(
     if key == "in the config":
         event = dataclasses.replace(event, api_key=Secret("0123456789"), api_key_file="")
     reader = menu_options_reader(tmp_path / "spool", Config(eventpics=event))
-    if has_photo:
-        take(reader._spool, jpeg())
-    is_new = key in ("none", "empty") and not has_event and not has_photo
+    if place:
+        take(reader._spool, jpeg(), PARTY, place)
+    is_new = key in ("none", "empty") and not has_event and not place
     assert [reader.read().is_new for _ in range(3)] == [is_new] * 3
 
 
