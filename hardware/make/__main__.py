@@ -12,7 +12,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from hardware.make import cards
+from hardware.make.drawings import cards
 from hardware.make.products import Product, products
 from hardware.make.tables import FOLDER, TableError
 from piboothup.config import LANGUAGES

@@ -12,9 +12,11 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from hardware.make import bill, cards, layout, photo_sheet, pictures, reach, sheets, wiring
-from hardware.make.devices import CAMERAS
-from hardware.make.layout import Layout
+from hardware.make import bill, pictures
+from hardware.make.case import layout, reach
+from hardware.make.case.devices import CAMERAS
+from hardware.make.case.layout import Layout
+from hardware.make.drawings import cards, photo_sheet, sheets, wiring
 from hardware.make.tables import FOLDER, Parts, Wire, joints, parts, wires
 from piboothup.config import LANGUAGES
 from piboothup.records import dataclass
@@ -136,7 +138,7 @@ def _pdf(draw: Callable[[], str]) -> bytes:
 
 
 def _parts_sheet(table: Parts, key: str, case: Layout) -> str:
-    from hardware.make import part_pictures  # noqa: PLC0415  (of the extra `hardware`)
+    from hardware.make.renders import part_pictures  # noqa: PLC0415  (of the extra `hardware`)
 
     return part_pictures.sheet(table, key, case)
 
@@ -156,12 +158,12 @@ def _cases(table: Parts, found: list[Layout]) -> Iterator[Product]:
 
 def _solid(case: Layout, part: str, name: str) -> Product:
     def make() -> bytes:
-        from hardware.make import model  # noqa: PLC0415  (of the extra `hardware`)
+        from hardware.make.case import model  # noqa: PLC0415  (of the extra `hardware`)
 
         return bytes(model.as_stl(model.coupon(case) if part == "coupon" else model.printed(case)[part]))
 
     def is_same(first: bytes, second: bytes) -> bool:
-        from hardware.make import model  # noqa: PLC0415
+        from hardware.make.case import model  # noqa: PLC0415
 
         return bool(model.is_same_solid(first, second))
 
@@ -170,7 +172,7 @@ def _solid(case: Layout, part: str, name: str) -> Product:
 
 def _render(case: Layout, name: str, path: str) -> Product:
     def make() -> bytes:
-        from hardware.make import scenes  # noqa: PLC0415
+        from hardware.make.renders import scenes  # noqa: PLC0415
 
         return pictures.as_png(scenes.picture(case, name))
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from hardware.make import cards
+from hardware.make.drawings import cards
 from hardware.make.tables import FOLDER, TableError
 from piboothup.booth.flow import menu
 from piboothup.booth.flow.menu import MenuOptions

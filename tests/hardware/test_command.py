@@ -17,7 +17,7 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    shutil.copytree(FOLDER, tmp_path / "hardware", ignore=shutil.ignore_patterns("__pycache__", "pictures", "case"))
+    shutil.copytree(FOLDER, tmp_path / "hardware", ignore=shutil.ignore_patterns("__pycache__", "pictures", "*.stl"))
     return tmp_path / "hardware"
 
 

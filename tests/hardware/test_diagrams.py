@@ -10,7 +10,8 @@ import pytest
 from gpiozero.pins.pi import PiBoardInfo
 from PIL import Image, ImageDraw
 
-from hardware.make import circuits, pictures, sheets, tables, wiring
+from hardware.make import pictures, tables
+from hardware.make.drawings import circuits, sheets, wiring
 from hardware.make.tables import Build, TableError
 
 PARTS = tables.parts()

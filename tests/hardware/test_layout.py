@@ -7,10 +7,11 @@ import re
 
 import pytest
 
-from hardware.make import layout, tables
-from hardware.make.case_table import CaseError
-from hardware.make.devices import BOARDS, CAMERAS, PANELS
-from hardware.make.layout import Layout
+from hardware.make import tables
+from hardware.make.case import layout
+from hardware.make.case.case_table import CaseError
+from hardware.make.case.devices import BOARDS, CAMERAS, PANELS
+from hardware.make.case.layout import Layout
 
 TEXT = (tables.FOLDER / "case.toml").read_text(encoding="utf-8")
 LAYOUTS = layout.layouts()

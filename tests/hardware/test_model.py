@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hardware.make import layout
-from hardware.make.layout import Layout
+from hardware.make.case import layout
+from hardware.make.case.layout import Layout
 from hardware.make.tables import FOLDER
 
 manifold3d = pytest.importorskip(
@@ -18,7 +18,7 @@ manifold3d = pytest.importorskip(
 )
 trimesh = pytest.importorskip("trimesh", reason="the case's solids are NOT checked: pip install -e '.[hardware]'")
 
-from hardware.make import model  # noqa: E402  (wants manifold3d)
+from hardware.make.case import model  # noqa: E402  (wants manifold3d)
 
 LAYOUTS = layout.layouts()
 PARTS = [

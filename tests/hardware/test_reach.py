@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
-from hardware.make import layout, products, reach, tables
-from hardware.make.layout import Layout
+from hardware.make import products, tables
+from hardware.make.case import layout, reach
+from hardware.make.case.layout import Layout
 from hardware.make.tables import Wire
 
 WIRES = tables.wires()

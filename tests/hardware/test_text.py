@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hardware.make import layout, tables
-from hardware.make.devices import CAMERAS
+from hardware.make import tables
+from hardware.make.case import layout
+from hardware.make.case.devices import CAMERAS
 from hardware.make.tables import FOLDER, TableError
 from piboothup import health
 from piboothup.config import Config, parse

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from hardware.make import circuits
-from hardware.make.svg import INK, Drawing, capacitor, led, resistor
+from hardware.make.drawings import circuits
+from hardware.make.drawings.svg import INK, Drawing, capacitor, led, resistor
 from hardware.make.tables import Build, Part, Parts
 from piboothup.records import dataclass
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hardware.make import bill
-from hardware.make.devices import BOARDS, CAMERAS, PANELS
-from hardware.make.svg import COLOURS, FAINT, INK, Drawing
+from hardware.make.case.devices import BOARDS, CAMERAS, PANELS
+from hardware.make.drawings.svg import COLOURS, FAINT, INK, Drawing
 from hardware.make.tables import Parts, Wire
 
 _SCALE = 5.0

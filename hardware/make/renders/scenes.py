@@ -7,9 +7,9 @@ from typing import Any
 import manifold3d
 from PIL import Image
 
-from hardware.make import model
-from hardware.make.layout import INSERT_DEEP, Layout, free, screws
-from hardware.make.render import Colour, Shape, View, render, shape
+from hardware.make.case import model
+from hardware.make.case.layout import INSERT_DEEP, Layout, free, screws
+from hardware.make.renders.render import Colour, Shape, View, render, shape
 
 SIZE, _WIDE = (760, 580), (960, 560)
 FRONT, LID, RING, BRASS, STEEL = (236, 190, 92), (214, 168, 74), (92, 104, 118), (216, 164, 60), (176, 184, 192)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from hardware.make.layout import Layout, Placed, free
+from hardware.make.case.layout import Layout, Placed, free
 from hardware.make.tables import Wire
 
 WIRE_MM, CABLE_MM = 300.0, 200.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from hardware.make.devices import BUTTONS, PANELS, Button, Panel
+from hardware.make.case.devices import BUTTONS, PANELS, Button, Panel
 from hardware.make.tables import FOLDER, TableError
 from piboothup.records import dataclass, replace
 

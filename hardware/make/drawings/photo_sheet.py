@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
-from hardware.make.svg import FAINT, Drawing
+from hardware.make.drawings.svg import FAINT, Drawing
 from piboothup.simulator import scenes
 
 _SIZE = (360, 270)

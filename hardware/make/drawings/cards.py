@@ -13,7 +13,7 @@ from typing import Any
 
 import segno
 
-from hardware.make.svg import FAINT, INK, Drawing
+from hardware.make.drawings.svg import FAINT, INK, Drawing
 from hardware.make.tables import FOLDER, TableError
 from piboothup.booth.panel.i18n import Texts, texts
 

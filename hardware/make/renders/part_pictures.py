@@ -9,11 +9,12 @@ from typing import Any
 
 import manifold3d
 
-from hardware.make import model, scenes
-from hardware.make.layout import Layout
+from hardware.make.case import model
+from hardware.make.case.layout import Layout
+from hardware.make.drawings.svg import FAINT, Drawing
 from hardware.make.pictures import as_png
-from hardware.make.render import Colour, Shape, View, render, shape
-from hardware.make.svg import FAINT, Drawing
+from hardware.make.renders import scenes
+from hardware.make.renders.render import Colour, Shape, View, render, shape
 from hardware.make.tables import Parts, TableError
 
 _COLUMNS, _WIDE, _HIGH = 6, 180, 176

@@ -11,8 +11,8 @@ from typing import Any
 import manifold3d
 import numpy as np
 
-from hardware.make.devices import CAMERAS, Box
-from hardware.make.layout import (
+from hardware.make.case.devices import CAMERAS, Box
+from hardware.make.case.layout import (
     COLUMN_MM,
     EXIT_MM,
     GUARD_HEIGHT,

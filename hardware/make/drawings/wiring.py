@@ -8,9 +8,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 
-from hardware.make.svg import COLOURS, FAINT, INK, Drawing, Point
+from hardware.make.drawings.svg import COLOURS, FAINT, INK, Drawing, Point
+from hardware.make.drawings.wiring_blocks import BLOCK_WIDTH, PITCH, TERMINAL, Block, blocks
 from hardware.make.tables import Build, Parts, TableError, Wire
-from hardware.make.wiring_blocks import BLOCK_WIDTH, PITCH, TERMINAL, Block, blocks
 from piboothup.care.pins import HEADER_PINS
 from piboothup.records import dataclass
 

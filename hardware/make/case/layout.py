@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from hardware.make import case_table
-from hardware.make.case_table import CaseError, Parameters, Print
-from hardware.make.devices import BOARDS, CAMERAS, Board, Box, Button, Camera, Panel
+from hardware.make.case import case_table
+from hardware.make.case.case_table import CaseError, Parameters, Print
+from hardware.make.case.devices import BOARDS, CAMERAS, Board, Box, Button, Camera, Panel
 from piboothup.records import dataclass
 
 STANDOFF = 5.0

@@ -1,0 +1,1 @@
+"""The case: sizes, what fits, solids, lengths of the wires in it."""

@@ -1,0 +1,1 @@
+"""Diagrams, sheets and cards, as SVG."""

@@ -1,0 +1,1 @@
+"""Pictures of the solids, by a renderer of our own."""
