@@ -19,6 +19,7 @@ from piboothup.booth import service
 from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.flow.events import SaveTested, StorageChecked, Tick
 from piboothup.booth.gpio.button import GpioButton
+from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import GpioLight, LightPattern
 from piboothup.booth.panel import thread as panel
 from piboothup.booth.panel.thread import PanelThread
@@ -59,6 +60,25 @@ def test_a_press_is_seen_on_light_and_panel_until_it_is_saved(box: Box, held: th
     box.clock.pass_s(1.0)
     box.until_light(LightPattern.READY)
     box.until_shown(photos=1, waiting=1)
+
+
+def test_e1_the_photos_of_a_series_are_shown_in_turn(box: Box) -> None:
+    box.config = dataclasses.replace(box.config, photo=PhotoConfig(shots=2, gap_s=2))
+    box.start_ready()
+    box.press()
+    box.until_shown(state=BoothState.COUNTDOWN, countdown=2, shot=2, shots=2)
+    box.clock.pass_s(2.0)
+    box.until_shown(state=BoothState.REVIEW, number=2, shot=1, shots=2)
+    box.clock.pass_s(1.0)
+    box.until_shown(state=BoothState.REVIEW, number=2, shot=2, shots=2)
+    box.clock.pass_s(1.0)
+    box.until_light(LightPattern.READY)
+    assert box.photos() == 2
+    assert [sound for sound in _heard(box) if sound is not Sound.TICK] == [Sound.CLICK] * 2
+
+
+def _heard(box: Box) -> list[Sound]:
+    return [box.buzzer.heard.get_nowait() for _ in range(box.buzzer.heard.qsize())]
 
 
 def test_e3_a_photo_taken_back_is_never_the_uploaders(box: Box) -> None:
