@@ -71,7 +71,7 @@ def commit_copy(spool: Spool, original: PhotoName, jpeg: bytes) -> tuple[PhotoNa
         raise NotSaved(problem("not_saved", "where the copy belongs is not known"))
     if not (held := spool.path(original, HELD)).is_file():  # it was wiped meanwhile
         raise FileNotFoundError(errno.ENOENT, "it is no longer held", str(held))
-    if spool.framing_of(original) is None:
+    if spool.composition_of(original) is None:
         raise NotSaved(problem("not_saved", f"{original} gets no copy"))
     spool.session.begun.add(name.order)
     commit(spool, name, record.own, jpeg)

@@ -67,15 +67,15 @@ def release_original(spool: Spool, name: PhotoName) -> bool:
 
     Raises OSError.
     """
-    framing = spool.framing_of(name)
-    place = NEW if framing is None or framing.originals else KEPT
+    composition = spool.composition_of(name)
+    place = NEW if composition is None or composition.originals else KEPT
     move_held(spool, name, place)
     return place == NEW
 
 
 def is_copied(spool: Spool, name: PhotoName) -> bool:
     """Whether the framed copy of this photo is made."""
-    return spool.framing_of(name) is not None and name.copy.seq in _numbers(spool, name.boot)
+    return spool.composition_of(name) is not None and name.copy.seq in _numbers(spool, name.boot)
 
 
 def release_held(spool: Spool, frame: str = "") -> tuple[int, list[PhotoName]]:
@@ -87,9 +87,9 @@ def release_held(spool: Spool, frame: str = "") -> tuple[int, list[PhotoName]]:
     held = [name for name in spool.names(HELD) if spool.is_of_earlier_start(name)]
     made = {boot: _numbers(spool, boot) for boot in {name.boot for name in held}}
     for name in sorted(held, key=lambda name: name.order):
-        framing = spool.framing_of(name)
-        is_made = framing is not None and name.copy.seq in made[name.boot]
-        if framing is not None and framing.frame == frame and not is_made:
+        composition = spool.composition_of(name)
+        is_made = composition is not None and name.copy.seq in made[name.boot]
+        if composition is not None and composition.frame == frame and not is_made:
             due.append(name)
             continue
         try:

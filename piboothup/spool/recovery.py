@@ -84,7 +84,7 @@ def _read(part: Path) -> tuple[str, bool]:
 def _is_copy_of_held(spool: Spool, name: PhotoName) -> bool:
     """Whether this is the framed copy of a photo that is still held."""
     held = spool.listing.of_boot(HELD, name.boot)
-    return spool.read_boot(name.boot).is_copy(name.seq) and any(each.copy.order == name.order for each in held)
+    return spool.read_boot(name.boot).is_composed(name.seq) and any(each.copy.order == name.order for each in held)
 
 
 def _tidy(spool: Spool) -> None:

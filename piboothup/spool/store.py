@@ -22,7 +22,7 @@ from piboothup.records import dataclass, field, replace
 from piboothup.spool import SpoolError, contexts, durable, event_titles, layout_version, wipe_journal
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor
-from piboothup.spool.capture_time.boots import Boot, Framing
+from piboothup.spool.capture_time.boots import Boot, Composition
 from piboothup.spool.capture_time.timeline import Timeline
 from piboothup.spool.contexts import Context
 from piboothup.spool.disk import hidden_photos
@@ -81,7 +81,7 @@ class Session:
     """Number of the boot; 0 = the card took none yet."""
     last_seq: int = 0
     """Number of the latest photo."""
-    framing: Framing | None = None
+    composition: Composition | None = None
     """The frame in force, as recorded since the start."""
     begun: set[tuple[int, int]] = field(default_factory=set)
     """Boot and number of each photo that is not committed yet; on another disk they may be another photo's."""
@@ -149,11 +149,11 @@ class Spool:
         used = [seq for _, seq in known.retired]
         for place in PLACES:
             used += [name.seq for name in self.listing.of_boot(place, session.boot)]
-        used += [seq + 1 for seq in used if known.framing_of(seq) is not None]
+        used += [seq + 1 for seq in used if known.composition_of(seq) is not None]
         last_seq = max([known.next_seq - 1, *(seq for seq in used if seq < BY_HAND)])
         now_ms = self.clock.boottime_ns() // 1_000_000
         boots.add_start(self._boots, session.boot, service, now_ms, last_seq + 1)
-        self.session = replace(session, started=True, last_seq=last_seq, framing=None, begun=set())
+        self.session = replace(session, started=True, last_seq=last_seq, composition=None, begun=set())
         self._first_seqs.setdefault(session.boot, last_seq + 1)
         self._logged.clear()
 
@@ -245,7 +245,7 @@ class Spool:
         there = (name for place in (*WAITING, SENT, KEPT) for name in self.names(place))
         found = {name.order for name in there if name.context == context.id} | self.retired(context.id)
         known = {number: self.read_boot(number) for number in {boot for boot, _ in found}}
-        return {(boot, seq) for boot, seq in found if not known[boot].is_copy(seq)}
+        return {(boot, seq) for boot, seq in found if not known[boot].is_composed(seq)}
 
     def retired(self, context_id: str) -> set[tuple[int, int]]:
         """Boot and number of this context's photos that were sent and deleted to make room."""
@@ -295,19 +295,19 @@ class Spool:
             session.begun.add((session.boot, seq))
         return Identity(self.box, session.boot, seq, boottime_ms, context.id)
 
-    def note_framing(self, frame: str, *, originals: bool) -> None:
+    def note_composition(self, frame: str, *, originals: bool) -> None:
         """Record durably the frame in force from the next photo on ("" = none: numbers go singly). Raises OSError."""
         session = self.session
-        if frame != (session.framing.frame if session.framing is not None else ""):
+        if frame != (session.composition.frame if session.composition is not None else ""):
             self.refuse_another_disk(session)
             self.number_boot()
-            framing = Framing(session.last_seq + 1, frame, originals)
-            boots.add_framing(self._boots, session.boot, framing)
-            session.framing = framing
+            composition = Composition(session.last_seq + 1, frame, originals)
+            boots.add_composition(self._boots, session.boot, composition)
+            session.composition = composition
 
-    def framing_of(self, name: PhotoName) -> Framing | None:
+    def composition_of(self, name: PhotoName) -> Composition | None:
         """The frame that was in force for this photo; None when it gets no copy."""
-        return self.read_boot(name.boot).framing_of(name.seq)
+        return self.read_boot(name.boot).composition_of(name.seq)
 
     def is_of_earlier_start(self, name: PhotoName) -> bool:
         """Whether the photo was taken before this service's first start."""

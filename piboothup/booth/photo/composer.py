@@ -98,11 +98,11 @@ class Composer:
         Where that can't be recorded, photos go on with the numbers that fit what is: each has its copy's, or none.
         """
         try:
-            self._spool.note_framing(self._frame_in_force(), originals=self._originals)
+            self._spool.note_composition(self._frame_in_force(), originals=self._originals)
         except OSError as error:
             log.error("frame not noted reason=%s", error.strerror or error)
-        framing = self._spool.session.framing
-        return framing is not None and bool(framing.frame)
+        composition = self._spool.session.composition
+        return composition is not None and bool(composition.frame)
 
     def add(self, name: PhotoName) -> None:
         """Have the copy of this held photo made. Never waits."""

@@ -218,7 +218,7 @@ class Saver:
         return None
 
     def _has_copy(self, name: PhotoName) -> bool:
-        return self._composer is not None and self._spool.framing_of(name) is not None
+        return self._composer is not None and self._spool.composition_of(name) is not None
 
     def _hand_over(self, name: PhotoName) -> None:
         """Tell the composer of a photo that is to get a copy, the uploader of any other."""

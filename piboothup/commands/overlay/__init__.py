@@ -62,7 +62,7 @@ def run(given: argparse.Namespace) -> int:
 def _sample(spool: Spool, loaded: Config) -> bytes:
     """The newest photo on the card that can be read, else a drawn one."""
     places = {name: place for place in (NEW, SENT, HELD, KEPT, PARKED) for name in spool.names(place)}
-    taken = (name for name in places if not spool.read_boot(name.boot).is_copy(name.seq))
+    taken = (name for name in places if not spool.read_boot(name.boot).is_composed(name.seq))
     newest = max(taken, key=lambda name: name.order, default=None)
     with contextlib.suppress(OSError, EncodeError):
         if newest is not None:

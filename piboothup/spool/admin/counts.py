@@ -95,7 +95,7 @@ def count(
     for name, state in _each_once(spool, names):
         by_boot.setdefault((event_of(name), state, name.box, name.boot), []).append(name)
         boot = known.get(name.boot) or known.setdefault(name.boot, spool.read_boot(name.boot))
-        if state in TAKEN and boot.is_copy(name.seq):
+        if state in TAKEN and boot.is_composed(name.seq):
             by_boot.setdefault((event_of(name), COMPOSED, name.box, name.boot), []).append(name)
     for (event, state, _, _), photos in by_boot.items():
         of_event = events.setdefault(event, EventCounts())

@@ -211,7 +211,7 @@ def _journal(spool: Spool, chosen: Plan, *, unsent: bool, in_use: Collection[str
     photos = [photo for event in chosen.events for photo in (*(item.name for item in event.items), *event.retired)]
     held = [item.name for event in chosen.events for item in event.items if item.place == HELD]
     photos += [
-        name.copy for name in held if spool.framing_of(name) is not None
+        name.copy for name in held if spool.composition_of(name) is not None
     ]  # made since the count, or about to be
     touched = {photo.context for photo in photos}
     attribution = Attribution(spool.directory)

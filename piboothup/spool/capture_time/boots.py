@@ -28,8 +28,8 @@ _LARGEST = 10**13
 
 
 @dataclass(frozen=True)
-class Framing:
-    """A frame in force: from a photo's number on, each photo's next number is that of its framed copy."""
+class Composition:
+    """What is composed of photos, with a frame in force: from a photo's number on, each photo's next number is that of its framed copy."""
 
     first: int
     """Number of the first photo."""
@@ -58,21 +58,21 @@ class Boot:
     """Context and number of each photo that was sent and then deleted to make room: it still counts as taken."""
     ready_ms: int | None = None
     """Duration of the booth's last start, milliseconds, until it was ready."""
-    framings: tuple[Framing, ...] = ()
+    compositions: tuple[Composition, ...] = ()
     """By their first numbers; a start of the booth ends the one before."""
 
-    def framing_of(self, seq: int) -> Framing | None:
+    def composition_of(self, seq: int) -> Composition | None:
         """The frame that was in force for photo `seq`; None when it gets no copy."""
         found = self._in_force(seq)
         return found if found is not None and not (seq - found.first) % 2 else None
 
-    def is_copy(self, seq: int) -> bool:
+    def is_composed(self, seq: int) -> bool:
         """Whether this number is reserved for the framed copy of the photo before."""
         found = self._in_force(seq)
         return found is not None and bool((seq - found.first) % 2)
 
-    def _in_force(self, seq: int) -> Framing | None:
-        found = next((framing for framing in reversed(self.framings) if framing.first <= seq), None)
+    def _in_force(self, seq: int) -> Composition | None:
+        found = next((composition for composition in reversed(self.compositions) if composition.first <= seq), None)
         return found if found is not None and found.frame else None
 
 
@@ -161,18 +161,18 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
     in_use: dict[int, Anchor] = {}
     ready_ms: int | None = None
     retired: set[tuple[str, int]] = set()
-    framings: list[Framing] = []
+    compositions: list[Composition] = []
     for line in lines:
         if line.get("boot") == number and not boot_id:
             boot_id, box = (str(line.get(key, "")) for key in ("boot_id", "box"))
         elif (seq := _whole(line.get("next_seq"))) is not None and seq <= BY_HAND:
             next_seq = max(next_seq, seq)
-            if framings and line.get("start") == "booth":
-                framings.append(Framing(seq, ""))
+            if compositions and line.get("start") == "booth":
+                compositions.append(Composition(seq, ""))
         elif (found_ms := _whole(line.get("ready_ms"))) is not None:
             ready_ms = found_ms
-        elif (framing := _framing(line)) is not None:
-            framings.append(framing)
+        elif (composition := _composition(line)) is not None:
+            compositions.append(composition)
         retired |= _retired(line)
         anchor = _anchor(line)
         if anchor is not None and line.get("in_use"):
@@ -183,14 +183,14 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
         last = max(last, _whole(line.get("boottime_ms")) or 0)
     used = tuple(in_use.values())
     known = (number, boot_id, box, next_seq, tuple(anchors), used, last, frozenset(retired), ready_ms)
-    return Boot(*known, tuple(framings))
+    return Boot(*known, tuple(compositions))
 
 
-def _framing(line: dict[str, Any]) -> Framing | None:
+def _composition(line: dict[str, Any]) -> Composition | None:
     first, frame = _whole(line.get("first")), line.get("frame")
     if first is None or not isinstance(frame, str):
         return None
-    return Framing(first, frame, line.get("originals") is not False)
+    return Composition(first, frame, line.get("originals") is not False)
 
 
 def _anchor(line: dict[str, Any]) -> Anchor | None:
@@ -234,9 +234,9 @@ def add_ready(directory: Path, number: int, ready_ms: int) -> None:
     _append(directory, number, {"ready_ms": ready_ms})
 
 
-def add_framing(directory: Path, number: int, framing: Framing) -> None:
+def add_composition(directory: Path, number: int, composition: Composition) -> None:
     """Record the frame in force, before its first photo. Raises OSError."""
-    _append(directory, number, vars(framing))
+    _append(directory, number, vars(composition))
 
 
 def add_anchor(directory: Path, number: int, anchor: Anchor, *, in_use: bool = False) -> None:

@@ -342,7 +342,7 @@ def test_e2_without_a_frame_again_numbers_go_on_singly(bench: Bench) -> None:
     spool = open_spool(bench.spool.directory, bench.clock)
     first, second = take(spool, jpeg(2)), take(spool, jpeg(3), PARTY, HELD)
     assert (first.seq, second.seq) == (3, 4)
-    assert [spool.framing_of(name) is None for name in (first, second)] == [True, True]
+    assert [spool.composition_of(name) is None for name in (first, second)] == [True, True]
     bench.start()
     bench.composer.make_up()
     assert bench.numbers(NEW) == [1, 2, 3, 4]
@@ -363,7 +363,7 @@ def test_e2_a_frame_that_goes_while_photos_are_taken(
     names.append(bench.press(2))
     bench.composer.make(names[1])
     if not noted:
-        monkeypatch.setattr(boots, "add_framing", lambda *_given: os.close(-1))
+        monkeypatch.setattr(boots, "add_composition", lambda *_given: os.close(-1))
     names += [bench.press(number) for number in (3, 4, 5)]
     assert bench.spool.photos_of(PARTY) == {name.order for name in names}
     assert len({name.seq for name in names}) == 5

@@ -86,7 +86,7 @@ def test_e5_each_folder_is_a_state_and_days_end_at_midnight(spool: Spool) -> Non
 
 
 def test_e2_e5_framed_copies_are_counted_among_those_taken(spool: Spool) -> None:
-    spool.note_framing("0123456789abcdef", originals=False)
+    spool.note_composition("0123456789abcdef", originals=False)
     for number in range(3):
         identity = spool.next_identity(spool.clock.boottime_ns() // 1_000_000, PARTY, has_copy=True)
         name = PhotoName.of(identity, jpeg(number))

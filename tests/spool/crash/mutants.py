@@ -449,10 +449,10 @@ def a_copys_number_is_forgotten_at_the_start(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_frame_in_force_is_not_noted(patch: pytest.MonkeyPatch) -> None:
-    def note_framing(spool: Spool, frame: str, *, originals: bool) -> None:
-        spool.session.framing = boots.Framing(spool.session.last_seq + 1, frame, originals)
+    def note_composition(spool: Spool, frame: str, *, originals: bool) -> None:
+        spool.session.composition = boots.Composition(spool.session.last_seq + 1, frame, originals)
 
-    patch.setattr(Spool, "note_framing", note_framing)
+    patch.setattr(Spool, "note_composition", note_composition)
 
 
 def a_torn_copy_is_set_aside(patch: pytest.MonkeyPatch) -> None:

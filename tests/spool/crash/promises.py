@@ -253,7 +253,7 @@ class Life:
         """The box goes back: nothing of this event is to be left, in the album or not."""
 
         def has_copy(name: PhotoName) -> bool:
-            return self.spool.framing_of(name) is not None
+            return self.spool.composition_of(name) is not None
 
         held = wipe.survey(self.spool, booth_runs=False)
         chosen = wipe.plan(held, context.link_id)
@@ -594,7 +594,7 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
     spool.prepare()
     is_old = not (root / ".layout").exists() or not (root / ".layout").read_bytes().startswith(b"2")
     overlooked = tuple(str(name) for place in FOLDERS_OF_2 for name in spool.names(place) if is_old)
-    made_again = {name.copy.order for name in spool.names(HELD) if spool.framing_of(name) is not None}
+    made_again = {name.copy.order for name in spool.names(HELD) if spool.composition_of(name) is not None}
     parts = {part: content for part, content in parts.items() if _order_of(part) not in made_again}
     wipe.resume_wipe(spool)
     has_frame = any(b'"frame"' in content for name, content in read_tree(root) if content and name.startswith(BOOTS))
