@@ -25,6 +25,7 @@ class Problem:
         return f"{what} {self.remedy}"
 
 
+_PIN = "Its pin can't be opened: `sudo piboothup doctor` says why."
 _CATALOGUE: dict[str, tuple[str, str]] = {
     # camera
     "no_camera": (
@@ -259,11 +260,11 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
     "not_checked": ("A part of the box can't be checked.", "Switch the box off and on, and check again."),
     "hot": ("The box is too hot.", "Give it air and shade; photos go on."),
     "panel_missing": ("The panel does not answer.", "Check its four wires. Photos go on."),
-    "buzzer_missing": ("The buzzer does not work.", "Check its wires. Photos go on."),
-    "light_missing": ("The light does not work.", "Check its wires. Photos go on."),
+    "buzzer_missing": ("The buzzer does not work.", f"{_PIN} Photos go on."),
+    "light_missing": ("The light does not work.", f"{_PIN} Photos go on."),
     "button_stuck": ("The button is stuck down.", "Free it; it works again as soon as it is let go."),
     "button_silent": ("No press came.", "Check the button's wires, and its pin in the config."),
-    "button_missing": ("The button does not work.", "Check its wires and its pin in the config."),
+    "button_missing": ("The button does not work.", _PIN),
     **SYSTEM_PROBLEMS,
 }
 

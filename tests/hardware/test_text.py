@@ -12,8 +12,10 @@ import pytest
 from hardware.make import tables
 from hardware.make.case import layout
 from hardware.make.case.devices import CAMERAS
+from hardware.make.drawings import cards
 from hardware.make.tables import FOLDER, TableError
 from piboothup import health
+from piboothup.booth.panel.i18n import texts
 from piboothup.config import Config, parse
 from piboothup.problems import problem
 
@@ -136,3 +138,14 @@ def test_the_example_of_what_does_not_fit_is_what_is_told() -> None:
 def test_the_licence_of_the_hardware_is_named() -> None:
     assert "Licence of the hardware" in TEXT
     assert "MIT License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", ["button_missing", "light_missing", "buzzer_missing"])
+def test_card_table_and_status_say_the_same_of_a_pin(code: str) -> None:
+    """None of the three can see a wire: what is missing is a pin that can't be opened."""
+    (row,) = [row for row in TEXT.splitlines() if row.startswith(f"| {problem(code).sentence} |")]
+    assert "can't be opened: the line says why. Its wires are not what is meant" in row
+    assert problem(code).remedy.startswith("Its pin can't be opened: `sudo piboothup doctor` says why.")
+    rows = cards._lines(texts("en"), cards._words("en")["remedies"])
+    (card,) = [remedy for codes, _, remedy in rows if codes == code]
+    assert card.endswith("pin can't be opened: see doctor.")
