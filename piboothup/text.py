@@ -38,6 +38,14 @@ def _is_visible(character: str) -> bool:
     return unicodedata.category(character)[0] != "C" or character in _JOINERS
 
 
+class Count(int):
+    """A number in a sentence: `{n:photo|photos}` stands for the first word when it is 1, else for the second."""
+
+    def __format__(self, words: str) -> str:
+        one, bar, many = words.partition("|")
+        return (one if self == 1 else many) if bar else int.__format__(self, words)
+
+
 def text_to_path(name: str) -> str:
     """Convert `name` for use in a path: its bytes on disk are UTF-8, whatever the locale."""
     return os.fsdecode(name.encode("utf-8", "surrogateescape"))

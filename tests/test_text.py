@@ -14,7 +14,7 @@ from piboothup.commands import status
 from piboothup.config import Config, SpoolConfig
 from piboothup.spool import event_titles
 from piboothup.spool.event_titles import Album, AlbumEvent
-from piboothup.text import one_line
+from piboothup.text import Count, one_line
 from piboothup.uploader import eventpics
 from tests.support.clock import HandClock
 from tests.support.photos import open_spool, take
@@ -23,6 +23,18 @@ BLANKS = (
     *("\u00a0", "\n", "\t", "\r\n", "\v", "\x85", "\u1680", "\u2003", "\u2009", "\u202f", "\u205f", "\u3000"),
     *("\u2028", "\u2029", "\u200b", "\ufeff", "\u180e", "\u2800", "\u3164", " \u200b ", "\u200c \u200d"),
 )
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 go"), (1, "1 goes"), (2, "2 go"), (21, "21 go"), (1001, "1001 go")]
+)
+def test_a_count_chooses_the_word_that_follows_it(number: int, text: str) -> None:
+    assert f"{Count(number)} {Count(number):goes|go}" == text
+    assert "{n} {n:goes|go}".format(n=Count(number)) == text
+
+
+def test_a_count_takes_other_formats_as_a_number_does() -> None:
+    assert f"{Count(7):04d} {Count(7):>3}" == "0007   7"
 
 
 @pytest.mark.parametrize("blank", BLANKS)

@@ -39,6 +39,7 @@ from piboothup.booth.panel.layout import (
 )
 from piboothup.booth.panel.view import View
 from piboothup.problems import Problem
+from piboothup.text import Count
 
 _BOX = (0, 14, WIDTH_PX - 1, 39)
 """Left, top, right and bottom of the item's frame."""
@@ -165,15 +166,15 @@ def _hint(page: Page, words: Texts) -> Sequence[str]:
     if page.takes_photos:
         return words.menu.press_photo, words.menu.hold_to_choose
     if page.usage is not None:
-        note = words.menu.wipe_numbers.format(n=page.usage.taken, unsent=page.usage.unsent)
+        note = words.menu.wipe_numbers.format(n=Count(page.usage.taken), unsent=page.usage.unsent)
     elif page.parts:
         first = [part for part in page.parts if part.text_key in ("key", "event")]
         rest = [part for part in page.parts if part not in first]
         return [_parts_line(line, words) for line in (first, rest) if line]
     elif page.kind is PageKind.FORGET:
-        note = words.menu.results[page.text_key].format(n=page.number)
+        note = words.menu.results[page.text_key].format(n=Count(page.number))
     elif page.kind in words.menu.notes:
-        note = words.menu.notes[page.kind].format(n=page.number)
+        note = words.menu.notes[page.kind].format(n=Count(page.number))
     else:
         return words.menu.press_next, words.menu.hold_to_choose
     return face("small").balanced(note, TEXT_PX)[:2]
@@ -223,7 +224,7 @@ def result(text: str, page: Page, room_px: int) -> list[str]:
     for most in range(_RESULT_LINES, 0, -1):
         if len(title) > most:
             title[most - 1 :] = [small.shortened(" ".join(title[most - 1 :]), title_px)]
-        lines = small.balanced(text.format(n=page.number, title=" ".join(title)), room_px)
+        lines = small.balanced(text.format(n=Count(page.number), title=" ".join(title)), room_px)
         if len(lines) <= _RESULT_LINES:
             break
     return lines[:_RESULT_LINES]

@@ -12,6 +12,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from piboothup.spool.admin.counts import EventCounts, sorted_days, taken
+from piboothup.text import Count
 
 _WORDS: Mapping[str, Mapping[str, Any]] = {
     "en": {
@@ -22,8 +23,8 @@ _WORDS: Mapping[str, Mapping[str, Any]] = {
         "none": "No photo was taken.",
         "hours": "The first photo was taken on {first}, the last on {last} ({zone}).",
         "no_hours": "When they were taken is not known: the box had no clock.",
-        "all": "All {taken} photos are in the album.",
-        "some": "{sent} of {taken} photos are in the album. These are not:",
+        "all": "{taken:The photo is|All {taken} photos are} in the album.",
+        "some": "{taken:The photo is not in the album:|{sent} of {taken} photos are in the album. These are not:}",
         "waiting": "{n} on the box, still to be sent",
         "parked": "{n} on the box, refused by the album",
         "kept": "{n} on the box, not meant for the album",
@@ -39,8 +40,8 @@ _WORDS: Mapping[str, Mapping[str, Any]] = {
         "none": "Es wurde kein Foto gemacht.",
         "hours": "Das erste Foto entstand am {first}, das letzte am {last} ({zone}).",
         "no_hours": "Wann sie entstanden, ist nicht bekannt: Die Box hatte keine Uhr.",
-        "all": "Alle {taken} Fotos sind im Album.",
-        "some": "{sent} von {taken} Fotos sind im Album. Nicht darin sind:",
+        "all": "{taken:Das Foto ist|Alle {taken} Fotos sind} im Album.",
+        "some": "{taken:Das Foto ist nicht im Album:|{sent} von {taken} Fotos sind im Album. Nicht darin sind:}",
         "waiting": "{n} auf der Box, noch zu senden",
         "parked": "{n} auf der Box, vom Album abgelehnt",
         "kept": "{n} auf der Box, nicht für das Album bestimmt",
@@ -76,9 +77,9 @@ def _sentences(event: EventCounts, total: Counter[str], zone: tzinfo, words: Map
         first, last = _hour(event.first_ms, zone), _hour(event.last_ms, zone)
         yield words["hours"].format(first=first, last=last, zone=zone)
     if total["sent"] == taken(total):
-        yield words["all"].format(taken=taken(total))
+        yield words["all"].format(taken=Count(taken(total)))
     else:
-        yield words["some"].format(sent=total["sent"], taken=taken(total))
+        yield words["some"].format(sent=total["sent"], taken=Count(taken(total)))
         yield from (f"  {words[state].format(n=total[state])}" for state in _MISSING if total[state])
 
 

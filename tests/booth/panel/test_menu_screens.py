@@ -28,12 +28,14 @@ from piboothup.problems import Problem, codes, problem
 from piboothup.root_requests import StickResult, WifiResult
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
+from piboothup.text import Count
 
 PAGE = "https://example.github.io/piboothup/"
 OFFER = MenuOptions(operator_until_ns=None, has_code=True, languages=LANGUAGES, has_buzzer=True, set_up_url=PAGE)
 STRAY = EventUsage("n1a2b3c4 0", "n1a2b3c4", "", 12, 12, has_event=False)
 """Photos that were taken without an event."""
 BOX = View(state=BoothState.MENU, box="K7QX")
+MANY = Count(9999)
 
 
 def same(one: Image.Image, other: Image.Image) -> bool:
@@ -81,8 +83,8 @@ def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> Non
     assert [text for text in said.release_effects.values() if mid.width_px(text) > WIDTH_PX - 61 - GAP_PX] == []
     lines = [said.press_next, said.hold_to_choose, said.when_lit]
     assert [text for text in lines if small.width_px(text) > TEXT_PX] == []
-    notes = [said.wipe_numbers.format(n=9999, unsent=9999), *(value.format(n=9999) for value in said.notes.values())]
-    notes += [said.results[key].format(n=9999) for key in ("wiped", "wiped_but", "card_empty")]  # with a question
+    notes = [said.wipe_numbers.format(n=MANY, unsent=9999), *(value.format(n=MANY) for value in said.notes.values())]
+    notes += [said.results[key].format(n=MANY) for key in ("wiped", "wiped_but", "card_empty")]  # with a question
     assert [text for text in notes if len(small.balanced(text, TEXT_PX)) > 2] == []
     assert [text for text in said.steps.values() if small.width_px(text) > 51] == []
     assert [text for text in said.pages.values() if small.width_px(text) > 80] == []
@@ -97,7 +99,7 @@ def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> Non
     reasons = [text.format(detail=detail) for text in said.reasons.values() for detail in details]
     assert [text for text in reasons if len(small.wrapped(text, TEXT_PX)) > 3] == []
     assert all(" ".join(small.wrapped(text, TEXT_PX)) == text for text in reasons)
-    told = [text.format(n=999, title="Anna & Ben") for text in said.results.values()]
+    told = [text.format(n=Count(999), title="Anna & Ben") for text in said.results.values()]
     assert [text for text in told if len(small.balanced(text, 86)) > 6] == []
 
 
@@ -228,10 +230,37 @@ def test_d04_sentence_shown_to_its_end_for_any_title_length(language: str, says:
     lines = menu_screens.result(text, pages.result_page(says, 9999, title), room_px)
     assert len(lines) <= 6 and max(map(face("small").width_px, lines)) <= room_px
     shown, colon, end = " ".join(lines).partition(":")
-    assert f"{colon}{end}" == rest.format(n=9999)
+    assert f"{colon}{end}" == rest.format(n=MANY)
     assert shown == " ".join(title.split()) if len(title) < 60 else shown.endswith("…") and shown[:3] == title[:3]
     one, other = (draw(replace(BOX, page=pages.result_page("event_chosen_along", n, title))) for n in (1, 9999))
     assert not same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("language", "text_key", "one", "more"),
+    [
+        ("en", "wiped", "1 photo deleted, none is left.", "2 photos deleted, none is left."),
+        ("en", "wiped_but", "Deleted. 1 new photo stays.", "Deleted. 2 new photos stay."),
+        (
+            "en",
+            "event_chosen_along",
+            "A: 1 photo from before goes there too.",
+            "A: 2 photos from before go there too.",
+        ),
+        ("de", "wiped", "1 Foto gelöscht, keines ist übrig.", "2 Fotos gelöscht, keines ist übrig."),
+        ("de", "wiped_but", "Gelöscht. 1 neues Foto bleibt.", "Gelöscht. 2 neue Fotos bleiben."),
+        (
+            "de",
+            "code_taken_along",
+            "Fertig. 1 Foto von vorher kommt auch in sein Event.",
+            "Fertig. 2 Fotos von vorher kommen auch in sein Event.",
+        ),
+    ],
+)
+def test_d04_one_photo_is_said_otherwise_than_two(language: str, text_key: str, one: str, more: str) -> None:
+    text = texts(language).menu.results[text_key]
+    said = [" ".join(menu_screens.result(text, pages.result_page(text_key, n, "A"), 86)) for n in (1, 2)]
+    assert said == [one, more]
 
 
 def test_d04_a_title_with_braces_is_drawn_as_it_is() -> None:

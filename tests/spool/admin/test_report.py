@@ -40,6 +40,19 @@ def test_e5_report_of_an_event_that_is_all_in_the_album() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("language", "found", "sentence"),
+    [
+        ("en", Counter(sent=1), ["The photo is in the album."]),
+        ("de", Counter(sent=1), ["Das Foto ist im Album."]),
+        ("en", Counter(waiting=1), ["The photo is not in the album:", "  1 on the box, still to be sent"]),
+        ("de", Counter(parked=1), ["Das Foto ist nicht im Album:", "  1 auf der Box, vom Album abgelehnt"]),
+    ],
+)
+def test_e5_report_of_a_single_photo(language: str, found: Counter[str], sentence: list[str]) -> None:
+    assert page(EventCounts({None: found}), language)[-len(sentence) :] == sentence
+
+
 def test_e5_report_names_what_is_not_in_the_album() -> None:
     found = event(sent=20, waiting=2, parked=1, damaged=1, kept=4)
     found.days[None] = Counter(waiting=1)
