@@ -8,7 +8,7 @@ from piboothup import status
 from piboothup.problems import Problem, problem
 from piboothup.records import dataclass
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import NEW, PARKED
+from piboothup.spool.listing import HELD, NEW, PARKED
 from piboothup.spool.store import Spool
 from piboothup.status import UploaderReport, UploaderState
 
@@ -19,6 +19,7 @@ class UploadStatus:
 
     state: UploaderState = UploaderState.STOPPED
     waiting: int = 0
+    """Number of photos that the album is yet to get: the uploader's, and those still held by the booth."""
     parked: int = 0
     """Number of photos of this event that the album refuses."""
     event_title: str = ""
@@ -63,7 +64,7 @@ class UploadStatusReader:
     def read(self) -> UploadStatus:
         """The status now. Raises OSError."""
         found = status.read_uploader(self._runtime)
-        waiting = self._count(NEW) if found is None else max(0, found.waiting)
+        waiting = (self._count(NEW) if found is None else max(0, found.waiting)) + self._count(HELD)
         parked = self._count(PARKED, self._context.id)
         report = found or UploaderReport()
         return UploadStatus(report.state, waiting, parked, self._title(), self._problems(report))

@@ -14,7 +14,7 @@ from piboothup.spool.admin.users import BOOTH
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.file_system import Storage, file_system_of
 from piboothup.spool.disk.free_space import storage
-from piboothup.spool.listing import NEW, PARKED, SENT
+from piboothup.spool.listing import HELD, NEW, PARKED, SENT
 
 _PLACES = {
     Storage.DISK: "on a disk",
@@ -98,7 +98,7 @@ def queue(facts: Facts) -> Finding:
     parked = sum(1 for _ in spool.names(PARKED))
     if parked:
         return found("photos_parked", str(parked))
-    waiting = list(spool.names(NEW))
+    waiting = [*spool.names(NEW), *spool.names(HELD)]
     if not waiting:
         return Finding("no photo waits")
     taken_ms, now_ms = spool.taken_at_ms(min(waiting, key=lambda name: name.order)), facts.now_ms

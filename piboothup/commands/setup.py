@@ -21,6 +21,7 @@ from piboothup.setup import request_reader
 from piboothup.setup.errors import KeepsNothing, Refused
 from piboothup.setup.request_reader import VERBS, Verb
 from piboothup.status import UploaderState
+from piboothup.text import Count
 
 UNITS = Path("/etc/systemd/system")
 BOOT = Path("/boot/firmware")
@@ -210,7 +211,9 @@ def show_networks(given: argparse.Namespace) -> int:
     for ssid, result in results.items():
         print(f"{ssid}: of a code, not kept")
         print(*_troubles(ssid, result), sep="", end="")
-    print(f"{others} networks of others, which stay as they are")
+    print(
+        f"{others} {Count(others):network|networks} of others, which {Count(others):stays as it is|stay as they are}"
+    )
     for line in _situation(radio.addresses()):
         print(line)
     return OK

@@ -29,7 +29,7 @@ from piboothup.spool.admin.inventory import Attribution
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.listing import HELD, KEPT, NEW, PARKED, QUARANTINE, WITHDRAWN
 from piboothup.spool.store import AlreadyRunning, Spool
-from piboothup.text import one_line
+from piboothup.text import Count, one_line
 
 _WORDS = {NEW: "waits", HELD: "held", PARKED: "parked", KEPT: "kept", WITHDRAWN: "withdrawn"}
 """State of a photo by its folder, in the list of those that the album does not have."""
@@ -91,7 +91,10 @@ def retry_parked(given: argparse.Namespace) -> int:
     except OSError as error:
         raise CommandFails(f"A parked photo can't be moved ({error.strerror}): {_remedy(error)}.") from None
     heard = send_hint(command_directory(), "uploader", "retry")
-    print(f"{count} parked photos wait again. " + ("Trying now." if heard else "The uploader is not running."))
+    print(
+        f"{count} parked {Count(count):photo waits|photos wait} again. "
+        + ("Trying now." if heard else "The uploader is not running.")
+    )
     return OK
 
 
@@ -100,6 +103,8 @@ def restore_withdrawn(given: argparse.Namespace) -> int:
     spool = _opened(load(given))
     attribution = Attribution(spool.directory)
     wanted = [name for name in spool.names(WITHDRAWN) if given.event in (None, attribution.event_of(name))]
+    if given.event is not None and not wanted:
+        wipe.plan(wipe.survey(spool, booth_runs=True), given.event)  # an unknown event is told
     with _in_the_journal():
         try:
             for name in wanted:
@@ -107,7 +112,8 @@ def restore_withdrawn(given: argparse.Namespace) -> int:
         except OSError as error:
             raise CommandFails(f"A photo can't be moved ({error.strerror}): {_remedy(error)}.") from None
         logging.getLogger(__name__).warning("restored photos=%d", len(wanted))
-    print(f"{len(wanted)} photos that were taken back wait again.")
+    count = Count(len(wanted))
+    print(f"{count} {count:photo that was taken back waits|photos that were taken back wait} again.")
     send_hint(command_directory(), "uploader", "retry")
     return OK
 
@@ -129,24 +135,36 @@ def export_photos(given: argparse.Namespace) -> int:
     done = export.export(spool, given.directory, settings.name, zone, show_progress, keep_free_bytes=keep_free_bytes)
     print(f"{done.copied} copied, {done.already_there} were there already, {len(done.damaged)} damaged and left out")
     for folder, count in done.foreign_files.items():
-        print(f"'{folder}' holds {count} pictures that are not of this card: look at them before you hand it on.")
+        print(
+            f"'{folder}' holds {count} {Count(count):picture that is|pictures that are} not of this card: "
+            "look there before you hand it on."
+        )
     for name in done.damaged:
         print(f"piboothup: {name}: what is left of it is in {export.DAMAGED_FOLDER}.", file=sys.stderr)
-    return OK if not done.damaged else FAILED
+    if held := Count(done.held):
+        print(
+            f"piboothup: {held} {held:photo is|photos are} not copied, as the booth still holds {held:it|them} "
+            "(a guest may take it back, or its copy with the frame is being made): export again in a minute.",
+            file=sys.stderr,
+        )
+    return FAILED if done.damaged or held else OK
 
 
 def assign_photos(given: argparse.Namespace) -> int:
     """Move waiting photos to another event."""
     spool = _opened(load(given))
     proposed = assign.propose(spool, given.source, given.target)
-    count = len(proposed.photos)
-    if proposed.sent:
-        print(f"{proposed.sent} photos of '{proposed.source}' are in its album already, and stay there.")
-    if proposed.parked:
-        print(f"{proposed.parked} of those that move are parked: `piboothup queue retry` sends them.")
+    count, sent, parked = Count(len(proposed.photos)), Count(proposed.sent), Count(proposed.parked)
+    if sent:
+        words = (
+            f"{sent:photo|photos} of '{proposed.source}' {sent:is|are} in its album already, and {sent:stays|stay}"
+        )
+        print(f"{sent} {words} there.")
+    if parked:
+        print(f"{parked} of those that move {parked:is|are} parked: `piboothup queue retry` sends {parked:it|them}.")
     if not proposed.is_target_known:
         print(f"EventPics has not shown '{proposed.target}' to this box: check the id.")
-    question = f"Move {count} photos from '{proposed.source}' to '{proposed.target}'? Type {count}: "
+    question = f"Move {count} {count:photo|photos} from '{proposed.source}' to '{proposed.target}'? Type {count}: "
     if not given.yes and not _typed_back(question, count):
         raise CommandFails(f"{count} was not typed: nothing was moved.")
     with _in_the_journal():
@@ -154,7 +172,7 @@ def assign_photos(given: argparse.Namespace) -> int:
             moved = assign.assign(spool, proposed)
         except OSError as error:
             raise CommandFails(f"Nothing more was moved ({error.strerror}): {_remedy(error)}.") from None
-    print(f"{moved} photos moved to '{proposed.target}'.")
+    print(f"{moved} {Count(moved):photo|photos} moved to '{proposed.target}'.")
     send_hint(command_directory(), "uploader", "retry")
     return OK
 
@@ -171,14 +189,15 @@ def wipe_photos(given: argparse.Namespace) -> int:
         return USAGE
     chosen = wipe.plan(held, given.event)
     _show(list(chosen.events))
-    if chosen.unsent and not given.unsent:
+    unsent = chosen.unsent
+    if unsent and not given.unsent:
         raise CommandFails(
-            f"{chosen.unsent} photos are not in the album yet, so nothing was deleted: give the box a network, "
-            "or `piboothup queue export` them; --unsent deletes them."
+            f"{unsent} {unsent:photo is|photos are} not in the album yet, so nothing was deleted: give the box a "
+            f"network, or `piboothup queue export` {unsent:it; --unsent deletes it|them; --unsent deletes them}."
         )
-    question = f"{chosen.unsent} photos are in no album and will be gone for good. Type {chosen.unsent}: "
-    if chosen.unsent and not _typed_back(question, chosen.unsent):
-        raise CommandFails(f"{chosen.unsent} was not typed: nothing was deleted.")
+    question = f"{unsent} {unsent:photo is|photos are} in no album and will be gone for good. Type {unsent}: "
+    if unsent and not _typed_back(question, unsent):
+        raise CommandFails(f"{unsent} was not typed: nothing was deleted.")
     with _in_the_journal(), _without_booth(spool) as in_use:
         try:
             receipt = wipe.wipe(spool, chosen, unsent=given.unsent, in_use=in_use or ())
@@ -202,7 +221,7 @@ def _show(held: list[wipe.EventPhotos]) -> None:
             counted = {word: event.count(place) for word, place in places.items()}
             shown = [f"{n} {word}" for word, n in counted.items() if n or word in ("parked", "quarantined")]
             print(
-                f"{event.title} [{one_line(event.event)}]: {event.taken} photos, "
+                f"{event.title} [{one_line(event.event)}]: {event.taken} {Count(event.taken):photo|photos}, "
                 f"{len(event.unsent)} not in the album yet ({', '.join(shown)})"
             )
     if not any(event.taken for event in held):

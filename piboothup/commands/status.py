@@ -27,10 +27,11 @@ from piboothup.spool.capture_time.anchors import Source
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.file_system import Storage
 from piboothup.spool.disk.free_space import storage
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
+from piboothup.spool.listing import HELD, NEW, PARKED, QUARANTINE, SENT
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
 from piboothup.status import BoothReport, UploaderReport
+from piboothup.text import Count
 
 
 def run(given: argparse.Namespace) -> int:
@@ -107,12 +108,14 @@ def _photos(config: Config, spool: Spool, clock: Clock, kind: Storage | None) ->
     free_bytes = None
     with contextlib.suppress(OSError):
         free_bytes = shutil.disk_usage(spool.directory).free
-    oldest = min(names[NEW], key=lambda name: name.order, default=None)
+    oldest = min((*names[NEW], *names[HELD]), key=lambda name: name.order, default=None)
     taken_ms = None if oldest is None else spool.taken_at_ms(oldest)
     age_s = None if taken_ms is None else round(max(0, clock.wall_ns() // 1_000_000 - taken_ms) / 1000, 1)
     return {
         "spool": {
+            "waiting": len(names[NEW]) + len(names[HELD]),
             "new": len(names[NEW]),
+            "held": len(names[HELD]),
             "sent": len(names[SENT]),
             "parked": len(names[PARKED]),
             "quarantined": len(names[QUARANTINE]),
@@ -170,7 +173,7 @@ def format_report(report: dict[str, Any]) -> str:
         f"{report['name']} · box {report['box']} · piboothup {report['version']}",
         f"booth     {booth['state']} · camera {booth['camera']} · panel {booth['panel']}",
         f"uploader  {' · '.join(_uploading(report['uploader']))}",
-        f"photos    {spool['new']} waiting · {spool['sent']} in the album · {spool['parked']} parked"
+        f"photos    {spool['waiting']} waiting · {spool['sent']} in the album · {spool['parked']} parked"
         f" · {spool['quarantined']} quarantined · {free} free{_storage_words(spool)}",
         *(line for event in report["events"] for line in (f"event     {_event_line(event)}", *_day_lines(event))),
         f"wifi      {' · '.join(_wifi_words(report['uploader']['wifi']))}",
@@ -204,7 +207,7 @@ def _event_line(event: dict[str, Any]) -> str:
     title = event["title"] or event["link_id"] or "no event yet"
     back = f", {event['withdrawn']} taken back" if event["withdrawn"] else ""
     if event["taken"] and event["taken"] == event["in_album"]:
-        return f"{title}: All {event['taken']} in the album{back}"
+        return f"{title}: {Count(event['taken']):It is|All {event['taken']}} in the album{back}"
     line = f"{title}: {event['taken']} taken, {event['in_album']} in the album, {event['waiting']} waiting"
     return f"{line}, {event['parked']} refused{back}" if event["parked"] else f"{line}{back}"
 

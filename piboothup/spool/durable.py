@@ -196,6 +196,28 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[int]:
         os.close(descriptor)
 
 
+def lock_file(directory: Path, service: str) -> Path:
+    """The lock of a service on the spool in this directory."""
+    return directory / f".{service}.lock"
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another process holds the lock; False too if there is none, or it can't be opened."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _reserve(descriptor: int, size: int) -> None:
     """Allocate all blocks first, so that a full card says so before a byte is written."""
     try:

@@ -122,7 +122,7 @@ class Spool:
         What `prepare` did is done again: a disk may have been mounted since. `start` is due after it. Raises
         SpoolUnusable, OSError.
         """
-        path = self.directory / f".{service}.lock"
+        path = durable.lock_file(self.directory, service)
         with contextlib.ExitStack() as held:
             try:
                 descriptor = held.enter_context(durable.lock(path))

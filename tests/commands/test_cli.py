@@ -313,7 +313,7 @@ def test_queue_lists_retries_and_exports(tmp_path: Path, desk: Path) -> None:
     assert [line.split()[0] for line in listed] == ["waits", "waits", "parked"]
     assert all("time unknown" in line for line in listed)
     retried = run_forked(tmp_path / "run", "--config", desk, "queue", "retry")
-    assert "1 parked photos wait again" in retried.stdout
+    assert "1 parked photo waits again" in retried.stdout
     assert list(spool.names(PARKED)) == []
     exported = run_forked(tmp_path / "run", "--config", desk, "queue", "export", tmp_path / "stick")
     assert exported.stdout == "3 copied, 0 were there already, 0 damaged and left out\n"

@@ -81,11 +81,47 @@ def test_e3_withdrawn_photos_listed_and_sent_after_all(desk: Path, spool: Spool)
     listed = queue(desk, "list").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["waits"] * 2 + ["held"] + ["withdrawn"] * 3
     assert "(0 parked, 0 quarantined, 2 taken back)" in queue(desk, "wipe").stdout
-    assert queue(desk, "restore", "--event", "wxyz9876").stdout == "1 photos that were taken back wait again.\n"
+    assert queue(desk, "restore", "--event", "wxyz9876").stdout == "1 photo that was taken back waits again.\n"
     assert set(spool.names(WITHDRAWN)) == set(names[:2])
     assert queue(desk, "restore").returncode == 0
     assert set(names) < set(spool.names(NEW))
     assert set(spool.names(HELD)) == {held}
+
+
+@pytest.mark.parametrize(
+    ("words", "is_said"),
+    [
+        (["restore", "--event", "abcd123"], "The card holds nothing of abcd123: `piboothup queue wipe` lists"),
+        (["restore", "--event", ""], "The card holds nothing of "),
+        (["wipe", "--event", "abcd123"], "The card holds nothing of abcd123: `piboothup queue wipe` lists"),
+        (["report", "abcd123"], "This card has no photos of 'abcd123', nor a count of them"),
+        (["assign", "--from", "abcd123x", "--to", "wxyz9876", "--yes"], "no context or event 'abcd123x'"),
+    ],
+)
+def test_e5_an_unknown_event_is_told(desk: Path, spool: Spool, words: list[str], is_said: str) -> None:
+    handover.move_held(spool, take(spool, jpeg(20), GALA, HELD), WITHDRAWN)
+    result = queue(desk, *words)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert is_said in result.stderr
+
+
+def test_e3_an_event_without_withdrawn_photos_is_no_error(desk: Path, spool: Spool) -> None:
+    handover.move_held(spool, take(spool, jpeg(20), GALA, HELD), WITHDRAWN)
+    result = queue(desk, "restore", "--event", "abcd1234")
+    assert (result.returncode, result.stdout) == (0, "0 photos that were taken back wait again.\n")
+
+
+def test_e3_export_beside_the_booth_leaves_held_photos(desk: Path, spool: Spool, tmp_path: Path) -> None:
+    held = take(spool, jpeg(20), GALA, HELD)
+    with spool.lock("booth"):
+        result = queue(desk, "export", tmp_path / "stick")
+    assert (result.returncode, result.stdout) == (1, "4 copied, 0 were there already, 0 damaged and left out\n")
+    assert "1 photo is not copied, as the booth still holds it" in result.stderr
+    handover.move_held(spool, held, NEW)
+    with spool.lock("booth"):
+        result = queue(desk, "export", tmp_path / "stick")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(list((tmp_path / "stick").rglob("*.jpg"))) == photos(spool)
 
 
 def test_e3_a_wipe_takes_withdrawn_photos_only_when_counted(desk: Path, spool: Spool) -> None:
@@ -111,7 +147,7 @@ def test_wipe_without_choice_lists_contents_deletes_nothing(desk: Path, spool: S
     assert result.returncode == 2
     assert result.stdout.splitlines() == [
         "Summer[31m Party [abcd1234]: 3 photos, 1 not in the album yet (0 parked, 0 quarantined)",
-        "The Gala [wxyz9876]: 1 photos, 1 not in the album yet (0 parked, 0 quarantined)",
+        "The Gala [wxyz9876]: 1 photo, 1 not in the album yet (0 parked, 0 quarantined)",
     ]
     assert "--event ID, or --all" in result.stderr
     assert photos(spool) == 4
@@ -120,7 +156,7 @@ def test_wipe_without_choice_lists_contents_deletes_nothing(desk: Path, spool: S
 def test_a_wipe_of_unsent_photos_is_refused(desk: Path, spool: Spool) -> None:
     result = queue(desk, "wipe", "--event", "abcd1234", typed="1\n")
     assert result.returncode == 1
-    assert "1 photos are not in the album yet, so nothing was deleted" in result.stderr
+    assert "1 photo is not in the album yet, so nothing was deleted" in result.stderr
     assert photos(spool) == 4
 
 
@@ -260,7 +296,7 @@ def test_assign_asks_with_both_titles_and_the_number(desk: Path, spool: Spool) -
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [
         "2 photos of 'Summer[31m Party' are in its album already, and stay there.",
-        "1 photos moved to 'The Gala'.",
+        "1 photo moved to 'The Gala'.",
     ]
     assert "The Gala" in queue(desk, "list").stdout
 
@@ -306,8 +342,8 @@ def test_what_cannot_be_assigned_is_told_in_one_line(desk: Path, spool: Spool, w
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["assign", "--from", GALA.id, "--to", "abcd1234", "--yes"], "1 photos moved to "),
-        (["retry"], "1 parked photos wait again"),
+        (["assign", "--from", GALA.id, "--to", "abcd1234", "--yes"], "1 photo moved to "),
+        (["retry"], "1 parked photo waits again"),
         (["wipe", "--all", "--unsent"], FLASH),
     ],
 )
@@ -444,7 +480,7 @@ def test_export_reports_folder_with_files_not_of_this_card(desk: Path, spool: Sp
     assert result.returncode == 0
     assert result.stdout.splitlines() == [
         "4 copied, 0 were there already, 0 damaged and left out",
-        "'The Gala' holds 1 pictures that are not of this card: look at them before you hand it on.",
+        "'The Gala' holds 1 picture that is not of this card: look there before you hand it on.",
     ]
 
 

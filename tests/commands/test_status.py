@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from piboothup import power, status
+from piboothup.booth.upload_status import UploadStatusReader
 from piboothup.commands import status as report
 from piboothup.config import Config, EventPicsConfig, SpoolConfig
 from piboothup.problems import problem
@@ -56,11 +57,37 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return Bench(tmp_path)
 
 
+def test_e5_held_photos_wait_wherever_a_number_of_those_stands(bench: Bench) -> None:
+    for number, place in enumerate((NEW, HELD, HELD, WITHDRAWN)):
+        take(bench.spool, jpeg(number), PARTY, place)
+    found = bench.report()
+    assert {key: found["spool"][key] for key in ("waiting", "new", "held")} == {"waiting": 3, "new": 1, "held": 2}
+    assert [event["waiting"] for event in found["events"]] == [3]
+    assert [line.split()[1] for line in bench.text() if line.startswith("photos ")] == ["3"]
+    assert "3 taken, 0 in the album, 3 waiting, 1 taken back" in "\n".join(bench.text())
+    assert UploadStatusReader(bench.spool, bench.runtime, PARTY).read().waiting == 3
+    bench.says("uploader", state="idle", waiting=1)
+    assert UploadStatusReader(bench.spool, bench.runtime, PARTY).read().waiting == 3
+
+
 def test_the_shape_is_the_contracts(bench: Bench) -> None:
     found = bench.report()
     assert {key: set(value) for key, value in found.items() if isinstance(value, dict)} == {
         "booth": {"state", "camera", "panel", "button", "photos"},
-        "spool": {"new", "sent", "parked", "quarantined", "free_bytes", "oldest_new_s", "storage", "allow_memory"},
+        "spool": {
+            *(
+                "waiting",
+                "new",
+                "held",
+                "sent",
+                "parked",
+                "quarantined",
+                "free_bytes",
+                "oldest_new_s",
+                "storage",
+                "allow_memory",
+            ),
+        },
         "uploader": {"state", "reason", "rate_bps", "eta_s", "last_success_s", "events_seen", "wifi"},
         "clock": {"synchronised", "source", "uncertainty_s"},
         "power": {"undervoltage", "throttled", "temperature_c"},
@@ -90,8 +117,8 @@ def test_status_json_of_both_services_is_this_text(bench: Bench) -> None:
             "version": "1",
             "booth": {"state": "countdown", "camera": "lost", "panel": "ready", "button": "missing", "photos": 7},
             "spool": {
-                **{"new": 1, "sent": 0, "parked": 0, "quarantined": 0, "free_bytes": 5, "oldest_new_s": None},
-                **{"storage": "disk", "allow_memory": True},
+                **{"waiting": 1, "new": 1, "held": 0, "sent": 0, "parked": 0, "quarantined": 0, "free_bytes": 5},
+                **{"oldest_new_s": None, "storage": "disk", "allow_memory": True},
             },
             "events": [
                 {

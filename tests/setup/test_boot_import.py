@@ -548,7 +548,7 @@ def test_u11_networks_are_listed_and_forgotten_by_name(
     assert capfd.readouterr().out.splitlines() == [
         " Größe \\ ; : open, hidden, priority 20, of the file on the card",
         "Barn: with a password, priority 10, of the file on the card",
-        "1 networks of others, which stay as they are",
+        "1 network of others, which stays as it is",
         "Network: 192.168.1.7 (wlan0)",
     ]
     programs.write_text("")

@@ -20,6 +20,7 @@ from piboothup.spool.contexts import Assignment, Context, ContextRecord
 from piboothup.spool.listing import CONTEXTS, PARKED, SENT, WAITING, WITHDRAWN
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
+from piboothup.text import Count
 
 log = logging.getLogger(__name__)
 
@@ -69,15 +70,19 @@ def propose(spool: Spool, source: str, target: str) -> Proposal:
 
     waiting = frozenset(item.name for item in found.of(*_MOVED) if is_meant(item.name))
     moving = frozenset(name for name in waiting if not is_there(name))
-    sent = len({item.name for item in found.of(SENT) if is_meant(item.name)})
+    sent = Count(len({item.name for item in found.of(SENT) if is_meant(item.name)}))
     source_titles = sorted({attribution.title(attribution.event_of(name)) for name in moving or waiting})
     titles = " and ".join(source_titles)
     if not waiting and sent:
-        raise AssignError(f"All {sent} photos of {source} are in the album already, and stay there.")
+        all_sent = f"{sent:The photo|All {sent} photos} of {source} {sent:is|are} in the album already, and"
+        raise AssignError(f"{all_sent} {sent:stays|stay} there.")
     if not waiting:
         raise AssignError(f"No photo of {source} waits: `piboothup queue list` shows what does.")
     if not moving:
-        raise AssignError(f"The {len(waiting)} photos are for '{titles}' already: name another event or album.")
+        here = Count(len(waiting))
+        raise AssignError(
+            f"The {here:photo is|{here} photos are} for '{titles}' already: name another event or album."
+        )
     title, is_known = _target_title(spool, link_id, album_id)
     parked = sum(item.name in moving for item in found.of(PARKED))
     return Proposal(titles, title, is_known, link_id, album_id, moving, parked, sent)

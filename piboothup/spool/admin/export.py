@@ -12,10 +12,14 @@ copy whose name another file has gets a longer name. Its file's time is the capt
 A number is the photo's place among all that were taken for its event, with those that were deleted to make room. A
 photo that fails its hash, in quarantine or not, is copied as it is into "Damaged". A photo in tmp/ that a power cut
 left whole is copied, one that it left cut is not.
+
+While the booth runs, a photo in held/ is not copied: its guest may still take it back. Its turn comes last, and it is
+copied if it has left held/ by then.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -24,12 +28,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from piboothup.records import dataclass, field
-from piboothup.spool import wipe_journal
+from piboothup.spool import durable, wipe_journal
 from piboothup.spool.admin import export_target, inventory
 from piboothup.spool.admin.export_target import ExportTarget, TargetFolder
 from piboothup.spool.admin.inventory import Attribution, Inventory, SpoolFile
 from piboothup.spool.capture_time import boots
-from piboothup.spool.listing import BOOTS, KEPT, NEW, PARKED, PLACES, QUARANTINE, SENT, TMP, WITHDRAWN
+from piboothup.spool.listing import BOOTS, HELD, KEPT, NEW, PARKED, PLACES, QUARANTINE, SENT, TMP, WITHDRAWN
 from piboothup.spool.names import PhotoName, digest_of
 from piboothup.spool.store import Spool
 from piboothup.text import one_line, open_file
@@ -52,6 +56,8 @@ class Exported:
     already_there: int = 0
     damaged: list[str] = field(default_factory=list)
     """Sentences about photos that fail their hash or can't be read."""
+    held: int = 0
+    """Photos left out because the booth still holds them."""
     foreign_files: dict[str, int] = field(default_factory=dict)
     """Pictures by folder that were there before: another box's, or another event's with that title."""
 
@@ -86,6 +92,9 @@ def export(
 
 
 def _export_one(spool: Spool, plan: _ExportPlan, name: PhotoName, items: list[SpoolFile], done: Exported) -> None:
+    if plan.booth_runs and os.path.lexists(spool.path(name, HELD)):
+        done.held += 1
+        return
     content, reason = _read(spool, name, items)
     if content is None:
         done.damaged += [f"{name.file_name} can't be read ({reason})"] if reason else []
@@ -134,16 +143,22 @@ class _ExportPlan:
         self._folders: dict[str, TargetFolder] = {}
         self._plain = not target.takes_every_letter()
         self._booth = self._safe(booth_name)
+        self.booth_runs = durable.is_locked(durable.lock_file(spool.directory, "booth"))
+        """Whether a booth is at work on this spool; then tmp/ and held/ have photos that are not settled."""
         self._numbers: dict[str, dict[tuple[int, int], int]] = {}
         self._titles = self._number_and_name()
 
     def photos(self) -> dict[PhotoName, list[SpoolFile]]:
-        """Each photo with all its files, in the order taken; without those withdrawn, or that a wipe will delete."""
+        """Each photo with all its files, in the order taken, held ones last.
+
+        Without those withdrawn, or that a wipe will delete.
+        """
         journal, photos = wipe_journal.read(self._spool.directory), defaultdict(list)
-        for item in self._found.of(*(place for place in PLACES if place != WITHDRAWN)):
+        left_out = (WITHDRAWN, TMP) if self.booth_runs else (WITHDRAWN,)
+        for item in self._found.of(*(place for place in PLACES if place not in left_out)):
             if journal is None or not journal.covers(item.name):
                 photos[item.name].append(item)
-        return dict(photos)
+        return dict(sorted(photos.items(), key=lambda photo: any(item.place == HELD for item in photo[1])))
 
     def folder(self, name: PhotoName, *, intact: bool) -> TargetFolder:
         """The folder for the photo's copy, made if need be."""
@@ -177,7 +192,8 @@ class _ExportPlan:
     def _number_and_name(self) -> dict[str, str]:
         """Number each event's photos; return a folder name per event, unique on a FAT file system."""
         taken: dict[str, set[tuple[int, int]]] = defaultdict(set)
-        for photo in (*(item.name for item in self._found.items), *boots.retired(self._spool.directory / BOOTS)):
+        items = (item for item in self._found.items if item.place != WITHDRAWN)
+        for photo in (*(item.name for item in items), *boots.retired(self._spool.directory / BOOTS)):
             taken[self._attribution.event_of(photo)].add(photo.order)
         titles: dict[str, str] = {}
         used = {DAMAGED_FOLDER.casefold()}

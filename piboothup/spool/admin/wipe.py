@@ -24,6 +24,7 @@ from piboothup.spool.listing import BOOTS, COMMITTED, HELD, PLACES, SENT
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe_journal import WipeJournal
+from piboothup.text import Count
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +94,9 @@ class Plan:
     everything: bool
 
     @property
-    def unsent(self) -> int:
+    def unsent(self) -> Count:
         """How many photos the album does not have."""
-        return sum(len(event.unsent) for event in self.events)
+        return Count(sum(len(event.unsent) for event in self.events))
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,9 @@ def wipe(spool: Spool, chosen: Plan, *, unsent: bool = False, in_use: Collection
     booth; when none runs, the caller holds its lock.
     """
     if chosen.unsent and not unsent:
-        raise WipeError(f"{chosen.unsent} photos are not in the album yet: nothing was deleted.")
+        raise WipeError(
+            f"{chosen.unsent} {chosen.unsent:photo is|photos are} not in the album yet: nothing was deleted."
+        )
     try:
         with durable.lock(spool.directory / _LOCK):
             layout_version.make_folders(spool.directory)  # somebody may have tidied up

@@ -23,7 +23,7 @@ from piboothup.spool.admin.export_target import ExportError
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
-from piboothup.spool.listing import NEW, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import HELD, KEPT, NEW, QUARANTINE, SENT, TMP, WITHDRAWN
 from piboothup.spool.store import Spool
 from tests.spool.test_faults import Room
 from tests.support.clock import HandClock
@@ -77,6 +77,47 @@ def test_each_photo_is_copied_under_a_name_for_people(spool: Spool, stick: Path,
         f"Summer Party/2026-06-20 21.14.06 Booth 1 {spool.box} 0002.jpg": jpeg(1),
         f"Summer Party/2026-06-20 21.14.06 Booth 1 {spool.box} 0003.jpg": jpeg(2),
     }
+
+
+def test_e3_a_photo_that_was_taken_back_has_no_number(spool: Spool, stick: Path, clock: HandClock) -> None:
+    for number, place in enumerate((NEW, HELD, NEW)):
+        name = take(spool, jpeg(number), PARTY, place)
+        if place == HELD:
+            handover.move_held(spool, name, WITHDRAWN)
+    assert run(spool, stick) == (2, 0, [])
+    assert copies(stick) == {f"Summer Party/time unknown {n:04d}.jpg": jpeg(2 * n - 2) for n in (1, 2)}
+    handover.restore(spool, next(spool.names(WITHDRAWN)))
+    assert run(spool, stick) == (1, 2, [])
+
+
+@pytest.mark.parametrize(
+    ("place", "copied", "held"),
+    [(NEW, True, 0), (KEPT, True, 0), (WITHDRAWN, False, 0), (HELD, False, 1)],
+)
+def test_e3_a_held_photo_is_copied_if_it_leaves_held_by_its_turn(
+    spool: Spool, stick: Path, place: str, copied: bool, held: int
+) -> None:
+    """The booth runs. The photo is the first that was taken, and the last that is copied."""
+    first = take(spool, jpeg(0), PARTY, HELD)
+    take(spool, jpeg(1))
+
+    def go_on(done: int, total: int) -> None:
+        if done == 1 and place != HELD:
+            handover.move_held(spool, first, place)
+
+    with spool.lock("booth"):
+        done = export(spool, stick, "Booth 1", on_progress=go_on)
+    assert (done.copied, done.held, done.damaged) == (1 + copied, held, [])
+    assert (jpeg(0) in copies(stick).values()) is copied
+
+
+def test_e3_a_photo_that_the_booth_writes_is_not_copied(spool: Spool, stick: Path) -> None:
+    """It lies whole in tmp/, and its guest may be about to take it back. Without the booth it is what a cut left."""
+    name = take(spool, jpeg(0), PARTY, HELD)
+    spool.path(name, HELD).rename(spool.directory / TMP / f"{name}.part")
+    with spool.lock("booth"):
+        assert run(spool, stick) == (0, 0, [])
+    assert run(spool, stick) == (1, 0, [])
 
 
 def test_a_photo_of_an_unknown_time_says_so(spool: Spool, stick: Path) -> None:
