@@ -24,8 +24,10 @@ from piboothup.text import read_bytes
 
 log = logging.getLogger(__name__)
 
-_ROUNDS = 5
-"""How often folders are read: a photo that is moved meanwhile may be missed once."""
+_ROUNDS = 6
+"""How often folders are read at the most."""
+_EMPTY_ROUNDS = 2
+"""In how many of them no photo may be found: one that is moved into a folder which was read before is missed once."""
 
 
 def keep_numbers(spool: Spool, journal: WipeJournal) -> None:
@@ -54,8 +56,9 @@ def _keep_number(directory: Path, number: int, seq: int, boottime_ms: int) -> No
 
 
 def delete_photos(spool: Spool, journal: WipeJournal) -> None:
-    """Delete the files until none is found. One that can't be deleted keeps no other; its OSError is raised last."""
+    """Delete the files until none is found twice. One that can't be deleted keeps no other: its OSError comes last."""
     failed: dict[Path, OSError] = {}
+    empty_rounds = 0
     for _ in range(_ROUNDS):
         items = [
             item for item in inventory.take_inventory(spool.directory).complete().items if journal.covers(item.name)
@@ -65,7 +68,8 @@ def delete_photos(spool: Spool, journal: WipeJournal) -> None:
         to_delete = [item.path for item in items if item.place != SENT and (journal.unsent or item.name in in_album)]
         to_delete += [item.path for item in items if item.place == SENT]
         to_delete = [path for path in to_delete if path not in failed]
-        if not to_delete:
+        empty_rounds = 0 if to_delete else empty_rounds + 1
+        if empty_rounds == _EMPTY_ROUNDS:
             break
         for path in to_delete:
             try:

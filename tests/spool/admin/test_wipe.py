@@ -8,19 +8,20 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from piboothup.config import GOOD_FILE, ButtonConfig, Config, EventPicsConfig, good_copy
 from piboothup.spool import choices, contexts, durable, handover, wipe_journal
-from piboothup.spool.admin import inventory
+from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.assign import assign, propose
 from piboothup.spool.admin.wipe import EventPhotos, Plan, Receipt, WipeError, plan, resume_wipe, survey, wipe
 from piboothup.spool.capture_time import boots
 from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
-from piboothup.spool.listing import FOLDERS, NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import FOLDERS, HELD, NEW, PARKED, QUARANTINE, SENT, TMP, WITHDRAWN
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.recovery import recover
 from piboothup.spool.store import Spool
@@ -189,6 +190,43 @@ def test_what_the_uploader_sends_between_count_and_wipe_goes_too(card: Card) -> 
     chosen = planned(card.spool)
     card.send_all()
     assert wipe(card.spool, chosen, unsent=True).left == 0
+
+
+@pytest.mark.parametrize("source", [HELD, WITHDRAWN])
+def test_e3_a_photo_that_moves_on_while_folders_are_read_goes_too(
+    card: Card, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """It comes into new/ once that was read, and leaves its folder before that is; no other photo is left."""
+    moving = take(card.spool, jpeg(8), PARTY, HELD)
+    if source == WITHDRAWN:
+        handover.move_held(card.spool, moving, WITHDRAWN)
+    chosen = planned(card.spool, booth_runs=True)
+    wipe(card.spool, replace(chosen, events=tuple(without(event, moving) for event in chosen.events)), unsent=True)
+    read = inventory._files
+
+    def moves_before_its_folder_is_read(folder: Path, *rest: Any, **named: Any) -> Any:
+        if folder == card.spool.directory / source and card.spool.path(moving, source).exists():
+            card.spool.make_folder(NEW, moving)
+            durable.move(card.spool.path(moving, source), card.spool.path(moving))
+        return read(folder, *rest, **named)
+
+    begun = monkeypatch.context()
+    with begun as patched:
+        real = wipe_steps.delete_photos
+
+        def delete(*given: Any) -> None:
+            patched.setattr(inventory, "_files", moves_before_its_folder_is_read)
+            real(*given)
+
+        patched.setattr(wipe_steps, "delete_photos", delete)
+        receipt = wipe(card.spool, planned(card.spool, booth_runs=True), unsent=True)
+    assert receipt.left == 0
+    assert not list(card.spool.directory.rglob(str(moving)))
+
+
+def without(event: EventPhotos, name: PhotoName) -> EventPhotos:
+    """The event's photos but this one."""
+    return replace(event, items=tuple(item for item in event.items if item.name != name))
 
 
 def test_wipe_keeps_photo_moved_back_from_sent_to_new(card: Card) -> None:
