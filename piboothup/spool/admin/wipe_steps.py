@@ -56,7 +56,7 @@ def _keep_number(directory: Path, number: int, seq: int, boottime_ms: int) -> No
 
 
 def delete_photos(spool: Spool, journal: WipeJournal) -> None:
-    """Delete the files until none is found twice. One that can't be deleted keeps no other: its OSError comes last."""
+    """Delete the files until none is found twice. One that can't be deleted keeps no other: its error comes last."""
     failed: dict[Path, OSError] = {}
     empty_rounds = 0
     for _ in range(_ROUNDS):

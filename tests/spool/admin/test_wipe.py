@@ -193,7 +193,7 @@ def test_what_the_uploader_sends_between_count_and_wipe_goes_too(card: Card) -> 
 
 
 @pytest.mark.parametrize("source", [HELD, WITHDRAWN])
-def test_e3_a_photo_that_moves_on_while_folders_are_read_goes_too(
+def test_e3_a_photo_moving_on_while_folders_are_read_goes_too(
     card: Card, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     """It comes into new/ once that was read, and leaves its folder before that is; no other photo is left."""
