@@ -19,18 +19,20 @@ copied if it has left held/ by then.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from piboothup.records import dataclass, field
 from piboothup.spool import durable, wipe_journal
 from piboothup.spool.admin import export_target, inventory
-from piboothup.spool.admin.export_target import ExportTarget, TargetFolder
+from piboothup.spool.admin.export_target import ExportError, ExportTarget, TargetFolder
 from piboothup.spool.admin.inventory import Attribution, Inventory, SpoolFile
 from piboothup.spool.capture_time import boots
 from piboothup.spool.listing import BOOTS, HELD, KEPT, NEW, PARKED, PLACES, QUARANTINE, SENT, TMP, WITHDRAWN
@@ -39,6 +41,8 @@ from piboothup.spool.store import Spool
 from piboothup.text import one_line, open_file
 
 DAMAGED_FOLDER = "Damaged"
+_READ_AHEAD = 2
+"""Photos that are read and checked while one is copied."""
 _LONGEST_TITLE = 80
 _LONGEST_TITLE_BYTES = 160
 """Bytes. A name may have 255 bytes (ext4) or 255 UTF-16 units (FAT), a path on Windows 260 letters."""
@@ -70,36 +74,87 @@ def export(
     on_progress: Callable[[int, int], None] | None = None,
     *,
     keep_free_bytes: int = 0,
+    link_id: str | None = None,
+    done: Exported | None = None,
 ) -> Exported:
-    """Copy every photo of the spool to `target`. Raises ExportError.
+    """Copy every photo of the spool, or of one event, to `target`. Raises ExportError, and what `on_progress` raises.
 
-    `on_progress(done, total)` is called after each photo.
+    `on_progress(done, total)` is called after each photo; the last few may not be confirmed by then.
     `keep_free_bytes` stay free on the spool's own card, should the target be on it.
+    `link_id`: of the event, "" for photos that are known to have none. `done`: is returned, and holds also at an
+    error what is confirmed.
     """
+    done = Exported() if done is None else done
     with export_target.opened(target, spool.directory, keep_free_bytes) as opened:
         found = inventory.take_inventory(spool.directory)
-        plan = _ExportPlan(spool, found, opened, booth_name, zone)
-        done = Exported(
-            damaged=[f"{error.filename} can't be listed ({error.strerror})" for error in found.unreadable]
-        )
-        photos = plan.photos()
-        for number, (name, items) in enumerate(photos.items(), start=1):
-            _export_one(spool, plan, name, items, done)
-            if on_progress is not None:
-                on_progress(number, len(photos))
-        done.foreign_files = plan.foreign_files()
+        done.damaged += [f"{error.filename} can't be listed ({error.strerror})" for error in found.unreadable]
+        with contextlib.closing(_ExportPlan(spool, found, opened, booth_name, zone, done)) as plan:
+            photos = plan.photos(link_id)
+            for number, (name, items, read) in enumerate(_read_ahead(plan, photos), start=1):
+                _export_one(plan, name, items, read, done)
+                if on_progress is not None:
+                    on_progress(number, len(photos))
+            plan.confirm()
+            done.foreign_files = plan.foreign_files()
     return done
 
 
-def _export_one(spool: Spool, plan: _ExportPlan, name: PhotoName, items: list[SpoolFile], done: Exported) -> None:
-    if plan.booth_runs and os.path.lexists(spool.path(name, HELD)):
-        done.held += 1
-        return
-    content, reason = _read(spool, name, items)
+def count(spool: Spool, link_id: str) -> int:
+    """Number of photos that `export` would copy of this event. Raises OSError."""
+    found, attribution = inventory.take_inventory(spool.directory), Attribution(spool.directory)
+    return len(_photos(spool, found, attribution, link_id))
+
+
+def _photos(
+    spool: Spool, found: Inventory, attribution: Attribution, link_id: str | None
+) -> dict[PhotoName, list[SpoolFile]]:
+    """Each photo with all its files, in the order taken, held ones last.
+
+    Without those withdrawn, or that a wipe will delete.
+    """
+    journal, photos = wipe_journal.read(spool.directory), defaultdict(list)
+    left_out = (WITHDRAWN, TMP) if _booth_runs(spool) else (WITHDRAWN,)
+    for item in found.of(*(place for place in PLACES if place not in left_out)):
+        if journal is None or not journal.covers(item.name):
+            photos[item.name].append(item)
+
+    def is_of_event(name: PhotoName) -> bool:
+        context = attribution.context_of(name)
+        return context is not None and context.link_id == link_id
+
+    wanted = [photo for photo in photos.items() if link_id is None or is_of_event(photo[0])]
+    return dict(sorted(wanted, key=lambda photo: any(item.place == HELD for item in photo[1])))
+
+
+def _booth_runs(spool: Spool) -> bool:
+    """Whether a booth is at work on this spool; then tmp/ and held/ have photos that are not settled."""
+    return durable.is_locked(durable.lock_file(spool.directory, "booth"))
+
+
+def _read_ahead(
+    plan: _ExportPlan, photos: dict[PhotoName, list[SpoolFile]]
+) -> Iterator[tuple[PhotoName, list[SpoolFile], _Read]]:
+    """Read each photo while the one before is copied; a held one, which may yet be taken back, not before its turn."""
+    held = {name: items for name, items in photos.items() if any(item.place == HELD for item in items)}
+    with ThreadPoolExecutor(1, "export") as reader:
+        waiting: deque[tuple[PhotoName, list[SpoolFile], Future[_Read]]] = deque()
+        for photo in (name for name in photos if name not in held):
+            waiting.append((photo, photos[photo], reader.submit(plan.read, photo, photos[photo])))
+            if len(waiting) > _READ_AHEAD:
+                name, items, future = waiting.popleft()
+                yield name, items, future.result()
+        for name, items, future in waiting:
+            yield name, items, future.result()
+    for name, items in held.items():
+        yield name, items, plan.read(name, items)
+
+
+def _export_one(plan: _ExportPlan, name: PhotoName, items: list[SpoolFile], read: _Read, done: Exported) -> None:
+    content, intact = read.content, read.is_intact
+    done.held += read.is_held
     if content is None:
-        done.damaged += [f"{name.file_name} can't be read ({reason})"] if reason else []
+        done.damaged += [f"{name.file_name} can't be read ({read.reason})"] if read.reason else []
         return
-    intact = digest_of(content) == name.digest
     if not intact and all(item.place == TMP for item in items):
         return
     if not intact:
@@ -112,29 +167,32 @@ def _export_one(spool: Spool, plan: _ExportPlan, name: PhotoName, items: list[Sp
         done.already_there += intact
 
 
-def _read(spool: Spool, name: PhotoName, items: list[SpoolFile]) -> tuple[bytes | None, str]:
-    """The photo's bytes, intact ones if any; else None and the reason, empty when it was deleted meanwhile."""
-    moved = [spool.path(name, place) for place in _HANDED_ON]
-    best, reason = None, ""
-    for path in [*(item.path for item in items), *moved]:
-        try:
-            with open_file(path) as file:
-                content = file.read()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            reason = error.strerror or "unreadable"
-            continue
-        if digest_of(content) == name.digest:
-            return content, ""
-        best = content if best is None else best
-    return best, reason
+@dataclass(frozen=True)
+class _Read:
+    """What was read of a photo."""
+
+    content: bytes | None
+    """None: nothing."""
+    is_intact: bool = False
+    reason: str = ""
+    """Why there is nothing; "" when it was deleted meanwhile."""
+    is_held: bool = False
+    """The booth still holds it."""
 
 
 class _ExportPlan:
     """Folder and file name of each photo's copy."""
 
-    def __init__(self, spool: Spool, found: Inventory, target: ExportTarget, booth_name: str, zone: tzinfo) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        found: Inventory,
+        target: ExportTarget,
+        booth_name: str,
+        zone: tzinfo,
+        done: Exported,
+    ) -> None:
+        self._done = done
         self._spool = spool
         self._found = found
         self._target = target
@@ -143,22 +201,46 @@ class _ExportPlan:
         self._folders: dict[str, TargetFolder] = {}
         self._plain = not target.takes_every_letter()
         self._booth = self._safe(booth_name)
-        self.booth_runs = durable.is_locked(durable.lock_file(spool.directory, "booth"))
-        """Whether a booth is at work on this spool; then tmp/ and held/ have photos that are not settled."""
+        self.booth_runs = _booth_runs(spool)
         self._numbers: dict[str, dict[tuple[int, int], int]] = {}
         self._titles = self._number_and_name()
 
-    def photos(self) -> dict[PhotoName, list[SpoolFile]]:
-        """Each photo with all its files, in the order taken, held ones last.
+    def photos(self, link_id: str | None) -> dict[PhotoName, list[SpoolFile]]:
+        """The photos to copy, with all their files."""
+        return _photos(self._spool, self._found, self._attribution, link_id)
 
-        Without those withdrawn, or that a wipe will delete.
-        """
-        journal, photos = wipe_journal.read(self._spool.directory), defaultdict(list)
-        left_out = (WITHDRAWN, TMP) if self.booth_runs else (WITHDRAWN,)
-        for item in self._found.of(*(place for place in PLACES if place not in left_out)):
-            if journal is None or not journal.covers(item.name):
-                photos[item.name].append(item)
-        return dict(sorted(photos.items(), key=lambda photo: any(item.place == HELD for item in photo[1])))
+    def read(self, name: PhotoName, items: list[SpoolFile]) -> _Read:
+        """The photo's bytes, intact ones if any."""
+        if self.booth_runs and os.path.lexists(self._spool.path(name, HELD)):
+            return _Read(None, is_held=True)
+        moved = [self._spool.path(name, place) for place in _HANDED_ON]
+        best, reason = None, ""
+        for path in [*(item.path for item in items), *moved]:
+            try:
+                with open_file(path) as file:
+                    content = file.read()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                reason = error.strerror or "unreadable"
+                continue
+            if digest_of(content) == name.digest:
+                return _Read(content, is_intact=True)
+            best = content if best is None else best
+        return _Read(best, reason=reason)
+
+    def confirm(self) -> None:
+        """Confirm all copies. Raises ExportError."""
+        for folder in self._folders.values():
+            folder.confirm()
+
+    def close(self) -> None:
+        """Confirm what can be, after an error too; remove the rest, and count it no more."""
+        for title, folder in self._folders.items():
+            with contextlib.suppress(ExportError):
+                folder.confirm()
+            dropped = folder.drop()
+            self._done.copied -= 0 if title == DAMAGED_FOLDER else dropped
 
     def folder(self, name: PhotoName, *, intact: bool) -> TargetFolder:
         """The folder for the photo's copy, made if need be."""

@@ -1,9 +1,10 @@
 """Verified copies on a stick or another disk, of any file system: each is read back from the medium and compared.
 
-A copy gets its name when it is whole and synced. A file that is there already, under whichever name, is left alone
-but for its time; one with other bytes is replaced only when it is a broken copy of the same photo. Only one export at
-a time works on a target. A stick that is pulled ends the export: it does not go on in the folder that the stick was
-mounted on.
+A copy gets its name when it is synced and reads back. Copies wait for that together, a few at a time: the disk writes
+one while the next is read from the card. A file that is there already, under whichever name, is left alone but for
+its time; one with other bytes is replaced only when it is a broken copy of the same photo. Only one export at a time
+works on a target. A stick that is pulled ends the export: it does not go on in the folder that the stick was mounted
+on.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from piboothup.records import dataclass
 from piboothup.spool import SpoolError, durable
 from piboothup.text import open_file, text_to_path
 
 _PART = ".piboothup.part"
+_AT_A_TIME_BYTES = 16 * 1024 * 1024
+"""Copies that are written before they are confirmed together, bytes."""
 _BROKEN_NAME = (errno.EINVAL, errno.EILSEQ, errno.EPERM, errno.ENAMETOOLONG)
 """Errors of file systems that don't allow a name."""
 _TIME_GRAIN_S = 2
@@ -38,6 +42,11 @@ _GONE = (
 
 class ExportError(SpoolError):
     """The copy can't be made or does not match; the text is a sentence with a remedy."""
+
+    def __init__(self, sentence: str, number: int | None = None) -> None:
+        """`number`: of the error of the system (errno), if there was one."""
+        super().__init__(sentence)
+        self.number = number
 
 
 class ExportTarget:
@@ -121,6 +130,15 @@ def opened(path: Path, spool: Path, keep_free_bytes: int) -> Iterator[ExportTarg
         os.close(descriptor)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A copy that has no name yet."""
+
+    path: Path
+    target: Path
+    content: bytes
+
+
 class TargetFolder:
     """One folder of copies."""
 
@@ -130,13 +148,16 @@ class TargetFolder:
         self._path = path
         self._sizes: dict[int, list[Path]] = defaultdict(list)
         self._claimed: set[Path] = set()
+        self._parts: list[_Part] = []
+        """Copies that are not confirmed yet."""
         path.mkdir(exist_ok=True)
         if path.resolve().is_relative_to(target.spool.resolve()):
             raise ExportError(f"{path} lies in the spool itself: name another folder.")
-        (path / _PART).unlink(missing_ok=True)  # what a broken-off export left is no copy
         with os.scandir(path) as listing:
             for entry in listing:
-                if entry.is_file(follow_symlinks=False):
+                if entry.name.startswith(_PART) and not entry.is_dir(follow_symlinks=False):
+                    Path(entry.path).unlink()  # what a broken-off export left is no copy
+                elif entry.is_file(follow_symlinks=False):
                     self._sizes[entry.stat().st_size].append(Path(entry.path))
 
     @property
@@ -148,7 +169,7 @@ class TargetFolder:
     def put(self, content: bytes, *names: str, taken_ms: int | None = None) -> bool:
         """Copy a photo under the first free name; False when it is there already. Raises ExportError.
 
-        `taken_ms` (Unix time) becomes the file's time.
+        It is confirmed by `confirm` at the latest. `taken_ms` (Unix time) becomes the file's time.
         """
         wanted = [self._path / text_to_path(name) for name in names]
         try:
@@ -160,11 +181,54 @@ class TargetFolder:
             free = [path for path in wanted if path not in self._claimed and _is_free(path, content)]
             path = free[0] if free else wanted[-1]
             self._target.make_sure_of_room(len(content))
-            _copy(content, path, self._path / _PART, taken_ms)
+            part = self._path / f"{_PART}{len(self._parts) or ''}"
+            _write(part, content, taken_ms)
+            self._parts.append(_Part(part, path, content))
         except OSError as error:
             raise unwritable(self._path, error) from None
         self._claimed.add(path)
+        if sum(len(part.content) for part in self._parts) >= _AT_A_TIME_BYTES:
+            self.confirm()
         return True
+
+    def confirm(self) -> None:
+        """Have what was put so far synced, read it back, and name it. Raises ExportError; what is good is named."""
+        good: list[_Part] = []
+        try:
+            for part in self._parts:
+                durable.sync_file(part.path)
+                good.append(part)
+        except OSError as error:
+            raise unwritable(self._path, error) from None
+        finally:
+            self._name(good)
+
+    def _name(self, parts: list[_Part]) -> None:
+        """Read synced parts back and name them. Raises ExportError."""
+        named: list[_Part] = []
+        try:
+            for part in parts:
+                if not _holds(part.path, part.content):
+                    break
+                part.path.replace(part.target)
+                named.append(part)
+            if named:
+                durable.sync_directory(self._path)
+        except OSError as error:
+            raise unwritable(self._path, error) from None
+        self._parts = [part for part in self._parts if part not in named]
+        if wrong := parts[len(named) :]:
+            sentence = f"The copy {wrong[0].target} does not read back as it was written: use another stick or disk."
+            raise ExportError(sentence, errno.EILSEQ)
+
+    def drop(self) -> int:
+        """Remove what is not confirmed, as far as the disk lets it; number of these copies."""
+        dropped = len(self._parts)
+        for part in self._parts:
+            with contextlib.suppress(OSError):
+                part.path.unlink()
+        self._parts.clear()
+        return dropped
 
 
 def _holds(path: Path, content: bytes) -> bool:
@@ -191,21 +255,18 @@ def _is_free(path: Path, content: bytes) -> bool:
         return False
 
 
-def _copy(content: bytes, path: Path, part: Path, taken_ms: int | None) -> None:
+def _write(path: Path, content: bytes, taken_ms: int | None) -> None:
+    """Write a part and have the disk begin with it."""
     try:
-        with part.open("xb") as file:
+        with path.open("xb") as file:
             file.write(content)
             file.flush()
             if taken_ms is not None:
-                _set_time(file.fileno(), taken_ms)
-            os.fsync(file.fileno())  # the time with the bytes
-        if not _holds(part, content):
-            raise ExportError(f"The copy {path} does not read back as it was written: use another stick or disk.")
-        part.replace(path)
-        durable.sync_directory(path.parent)
+                _set_time(file.fileno(), taken_ms)  # synced with the bytes
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     except BaseException:
         with contextlib.suppress(OSError):
-            part.unlink()
+            path.unlink()
         raise
 
 
@@ -233,4 +294,4 @@ def unwritable(path: Path, error: OSError) -> ExportError:
         remedy = "free some room there and run it again; it goes on where it stopped"
     elif error.errno in _GONE:
         remedy = "put the stick back, or take another one, and run it again; it goes on where it stopped"
-    return ExportError(f"{path} can't be written ({error.strerror or error}): {remedy}.")
+    return ExportError(f"{path} can't be written ({error.strerror or error}): {remedy}.", error.errno)
