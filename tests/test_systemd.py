@@ -26,6 +26,7 @@ from piboothup.root_requests import ANSWERS, REQUESTS
 from piboothup.runtime import SYSTEM_DIRECTORY
 from piboothup.setup import wifi_profiles
 from piboothup.setup.stick import verb
+from piboothup.spool.admin import stick_copy
 from piboothup.uploader.transport.messages import Limits
 from tests.support.deadline import PATIENCE_S
 
@@ -33,7 +34,7 @@ SYSTEMD = Path(__file__).parent.parent / "systemd"
 SERVICES = ("booth", "uploader")
 # What every service leans on by default; systemd brings them, so the tree only needs their names.
 TARGETS = ("sysinit", "basic", "shutdown", "multi-user", "umount", "paths")
-HELPERS = ("requests", "setup", "spool", "stick")
+HELPERS = ("requests", "setup", "spool", "stick", "stick-copy@")
 HELPER_UNITS = ("piboothup-requests.path", *(f"piboothup-{helper}.service" for helper in HELPERS))
 
 
@@ -249,6 +250,7 @@ def test_unit_directories_match_code_and_are_never_cleaned() -> None:
         ["d", str(SYSTEM_DIRECTORY), "3770", "root", "piboothup", "-"],
         ["d", str(SYSTEM_DIRECTORY / REQUESTS), "0700", "piboothup-booth", "piboothup", "-"],
         ["d", str(SYSTEM_DIRECTORY / ANSWERS), "2750", "root", "piboothup", "-"],
+        ["d", str(SYSTEM_DIRECTORY / stick_copy.RUNTIME), "0700", "piboothup-booth", "piboothup", "-"],
         ["f", "/etc/piboothup/key", "0400", "piboothup-uploader", "piboothup", "-"],
     ]
 
@@ -318,13 +320,29 @@ def test_u03_a_stick_is_mounted_by_a_unit_with_little_more() -> None:
     assert (settings["RuntimeDirectoryMode"], settings["RuntimeDirectoryPreserve"]) == ("0700", "yes")
 
 
+def test_e4_a_stick_is_copied_to_by_a_unit_with_little_more() -> None:
+    settings = unit("stick-copy@")["Service"]
+    given = command_parser().parse_args(settings["ExecStart"].replace("%i", "sda1").split()[1:])
+    assert (given.function, given.disk) == ("setup.copy_to_stick", "sda1")
+    rights = {"SYS_ADMIN", "DAC_OVERRIDE", "CHOWN", "FOWNER", "SETUID", "SETGID"}
+    assert set(settings["CapabilityBoundingSet"].split()) == {f"CAP_{right}" for right in rights}
+    devices = settings["PrivateMounts"], settings["DevicePolicy"], settings["DeviceAllow"]
+    assert devices == ("yes", "closed", "block-sd rw")
+    writable = str(SYSTEM_DIRECTORY / stick_copy.RUNTIME)
+    assert (settings["ProtectSystem"], settings["ReadWritePaths"]) == ("strict", writable)
+    assert (settings["PrivateNetwork"], settings["RestrictAddressFamilies"]) == ("yes", "AF_UNIX")
+    assert f"/run/{settings['RuntimeDirectory']}" == str(setup.COPY_POINTS)
+    assert (settings["CPUSchedulingPolicy"], settings["IOSchedulingClass"]) == ("idle", "idle")
+
+
 def test_u03_a_stick_is_taken_at_a_request_alone() -> None:
     """debhelper has each unit started that it installs, unless it is left out."""
-    assert not {"Install"} & set(unit("stick"))
-    assert "-Xpiboothup-stick.service" in (SYSTEMD / "package/debian/rules").read_text(encoding="utf-8")
+    for name in ("stick", "stick-copy@"):
+        assert not {"Install"} & set(unit(name))
+        assert f"-Xpiboothup-{name}.service" in (SYSTEMD / "package/debian/rules").read_text(encoding="utf-8")
     for path in (SYSTEMD / "system").iterdir():
         found = unit(path.stem.removeprefix("piboothup-"), path.suffix.removeprefix("."))
-        assert not any("stick" in value for value in found["Unit"].values()) or path.stem == "piboothup-stick"
+        assert not any("stick" in value for value in found["Unit"].values()) or "-stick" in path.stem
 
 
 def test_u03_a_stick_that_hangs_is_told_in_time() -> None:

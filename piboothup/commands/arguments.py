@@ -83,6 +83,9 @@ def _add_setup(setup: argparse.ArgumentParser) -> None:
     works.add_parser("import").set_defaults(function="setup.import_file")
     works.add_parser("requests").set_defaults(function="setup.serve_requests")
     works.add_parser("stick").set_defaults(function="setup.take_stick")
+    copies = works.add_parser("stick-copy")
+    copies.set_defaults(function="setup.copy_to_stick")
+    copies.add_argument("disk")
     works.add_parser("spool").set_defaults(function="setup.open_spool")
 
 

@@ -26,6 +26,8 @@ from piboothup.text import Count
 UNITS = Path("/etc/systemd/system")
 BOOT = Path("/boot/firmware")
 ETC = Path("/etc/piboothup")
+COPY_POINTS = Path("/run/piboothup-stick-copy")
+"""Folder of the copying unit's alone."""
 _LOOKS, _LOOK_S = 30, 3.0
 """How often address and uploader are looked for, and every how many seconds, before the answer goes without."""
 _STICK_RADIO_S = 12.0
@@ -88,6 +90,40 @@ def take_stick(_given: argparse.Namespace) -> int:
         (verb.RUNTIME / verb.RESULT).write_text(result)
     except OSError as error:
         raise CommandFails(f"The stick's file can't be taken ({error.strerror or error}).") from None
+    return OK
+
+
+def copy_to_stick(given: argparse.Namespace) -> int:
+    """Copy the photos of the booth's job to a stick, in this mount namespace."""
+    from piboothup import config
+    from piboothup.records import replace
+    from piboothup.setup.stick import copying
+    from piboothup.spool.admin import stick_copy
+    from piboothup.spool.store import Spool
+
+    booth = _begin("copy photos to a stick")
+    folder, process = stick_copy.CopyFolder(SYSTEM_DIRECTORY), os.getpid()
+    point = COPY_POINTS / given.disk
+
+    def work(target: Path) -> stick_copy.CopyState:
+        settings = config.load_effective(config.DEFAULT_PATH, _box_id()).config
+        spool = Spool(Path(settings.spool.path), SystemClock())
+        zone = config.zone(settings.timezone)
+        return stick_copy.run(spool, folder.job(), target, folder, settings.name, zone, process)
+
+    def tell(state: stick_copy.CopyState) -> None:
+        job, report = folder.job(), folder.report()
+        if report is None or report.asked_ns != job.asked_ns:
+            report = stick_copy.CopyReport(job.asked_ns, job.key, job.uuid, job.link_id)
+        folder.tell(replace(report, state=state, left_s=None))
+
+    if not copying.is_name(given.disk):
+        raise CommandFails(f"{given.disk} is no stick that is plugged in and not used.")
+    try:
+        point.mkdir(exist_ok=True)
+        copying.copy(given.disk, point, (booth.pw_uid, booth.pw_gid), work, tell)
+    except OSError as error:
+        raise CommandFails(f"Nothing can be copied to the stick ({error.strerror or error}).") from None
     return OK
 
 

@@ -33,7 +33,7 @@ from piboothup.root_requests import (
 )
 from piboothup.setup.errors import Refused
 from piboothup.setup.power import power_off
-from piboothup.setup.stick.verb import take_stick
+from piboothup.setup.stick.verb import copy_to_stick, take_stick
 from piboothup.text import one_line
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ Verb = Callable[[Mapping[str, object]], str | None]
 Raises Refused, or OSError or SubprocessError when it fails.
 """
 
-VERBS: Mapping[str, Verb] = {"power-off": power_off, "stick": take_stick}
+VERBS: Mapping[str, Verb] = {"power-off": power_off, "stick": take_stick, "copy": copy_to_stick}
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

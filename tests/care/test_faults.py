@@ -93,7 +93,7 @@ def no_users(box: Raspberry) -> None:
 
 
 def folder_gone(box: Raspberry) -> None:
-    for name in ("requests", "answers"):
+    for name in ("requests", "answers", "stick"):
         box.path(f"/run/piboothup/{name}").rmdir()
     box.path("/run/piboothup").rmdir()
 

@@ -12,9 +12,13 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
-UNITS = tuple(f"piboothup-{part}" for part in ("booth", "uploader", "requests", "setup", "spool", "stick"))
+UNITS = (
+    *("piboothup-booth", "piboothup-uploader", "piboothup-requests", "piboothup-setup", "piboothup-spool"),
+    *("piboothup-stick", "piboothup-stick-copy@*"),
+)
 _LINES = 3000
 _KERNEL_LINES = 20_000
 """Lines of the kernel to look through: it says far more than is kept."""
@@ -43,7 +47,7 @@ def services(redact: Callable[[str], str]) -> list[str]:
     """
     units = [word for unit in UNITS for word in ("--unit", unit)]
     found = _entries(*units, "--lines", str(_LINES))
-    return _lines([entry for entry in found if _teller(entry) in UNITS], redact)
+    return _lines([entry for entry in found if any(fnmatchcase(_teller(entry), unit) for unit in UNITS)], redact)
 
 
 def kernel(redact: Callable[[str], str]) -> list[str]:

@@ -26,6 +26,7 @@ _KINDS = {
     "ext4": (f"noload,{_ON_ERROR}", _ON_ERROR),  # else its journal is written though it is mounted read-only
 }
 """Kinds of file system, in the order in which they are tried, with their options: read-only, and writable."""
+_WITHOUT_OWNERS = ("vfat", "exfat")
 _ANOTHER_KIND = (errno.EINVAL, errno.ENODEV, errno.EUCLEAN)
 
 
@@ -34,12 +35,15 @@ class Unreadable(OSError):
 
 
 @contextlib.contextmanager
-def mounted(disk: Path, point: Path, *, writable: bool = False) -> Iterator[None]:
+def mounted(
+    disk: Path, point: Path, *, writable: bool = False, owner: tuple[int, int] | None = None
+) -> Iterator[None]:
     """Mount the disk at this folder while the block runs; what was written then is on the disk at the end.
 
+    `owner`: user and group to whom all on it belongs, where its kind of file system knows no owners.
     Raises Unreadable, or another OSError for a disk that is gone, write-protected or in use.
     """
-    _mount(_device(disk), point, writable=writable)
+    _mount(_device(disk), point, writable, owner)
     try:
         yield
     finally:
@@ -53,11 +57,12 @@ def _device(disk: Path) -> Path:
     return device
 
 
-def _mount(device: Path, point: Path, *, writable: bool) -> None:
+def _mount(device: Path, point: Path, writable: bool, owner: tuple[int, int] | None) -> None:
     flags = _ALWAYS if writable else _ALWAYS | _RDONLY
     for kind, options in _KINDS.items():
         words = (os.fsencode(device), os.fsencode(point), kind.encode())
-        if _libc().mount(*words, ctypes.c_ulong(flags), options[writable].encode()) == 0:
+        owned = f",uid={owner[0]},gid={owner[1]},umask=022" if owner is not None and kind in _WITHOUT_OWNERS else ""
+        if _libc().mount(*words, ctypes.c_ulong(flags), f"{options[writable]}{owned}".encode()) == 0:
             return
         if (number := ctypes.get_errno()) not in _ANOTHER_KIND:
             raise OSError(number, os.strerror(number), str(device))

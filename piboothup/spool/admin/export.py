@@ -134,7 +134,7 @@ def _booth_runs(spool: Spool) -> bool:
 def _read_ahead(
     plan: _ExportPlan, photos: dict[PhotoName, list[SpoolFile]]
 ) -> Iterator[tuple[PhotoName, list[SpoolFile], _Read]]:
-    """Read each photo while the one before is copied; a held one, which may yet be taken back, not before its turn."""
+    """Read each photo while the one before is copied; a held one, which may be taken back, not before its turn."""
     held = {name: items for name, items in photos.items() if any(item.place == HELD for item in items)}
     with ThreadPoolExecutor(1, "export") as reader:
         waiting: deque[tuple[PhotoName, list[SpoolFile], Future[_Read]]] = deque()

@@ -33,7 +33,11 @@ _NO_TIMES = (
     *(errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EOVERFLOW),
 )
 """Errors of file systems that can't keep this time, or let only the file's owner set it."""
-_GONE = (
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+"""Errors of a disk that may not be written."""
+WRONG = errno.EILSEQ
+"""Error of a copy that does not read back as it was written."""
+GONE = (
     *(errno.EIO, errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ESTALE),
     *(errno.ENOTCONN, errno.ECONNABORTED, errno.ESHUTDOWN),
 )
@@ -219,7 +223,7 @@ class TargetFolder:
         self._parts = [part for part in self._parts if part not in named]
         if wrong := parts[len(named) :]:
             sentence = f"The copy {wrong[0].target} does not read back as it was written: use another stick or disk."
-            raise ExportError(sentence, errno.EILSEQ)
+            raise ExportError(sentence, WRONG)
 
     def drop(self) -> int:
         """Remove what is not confirmed, as far as the disk lets it; number of these copies."""
@@ -292,6 +296,6 @@ def unwritable(path: Path, error: OSError) -> ExportError:
     remedy = "name a folder that you may write"
     if error.errno in durable.FULL:
         remedy = "free some room there and run it again; it goes on where it stopped"
-    elif error.errno in _GONE:
+    elif error.errno in GONE:
         remedy = "put the stick back, or take another one, and run it again; it goes on where it stopped"
     return ExportError(f"{path} can't be written ({error.strerror or error}): {remedy}.", error.errno)

@@ -29,7 +29,10 @@ _LARGEST = 10**13
 
 @dataclass(frozen=True)
 class Composition:
-    """What is composed of photos, with a frame in force: from a photo's number on, each photo's next number is that of its framed copy."""
+    """What is composed of photos, with a frame in force.
+
+    From a photo's number on, each photo's next number is that of its framed copy.
+    """
 
     first: int
     """Number of the first photo."""

@@ -16,6 +16,8 @@ from piboothup.setup import power, request_reader
 from piboothup.setup.boot_answer import ANSWER
 from piboothup.setup.errors import KeepsNothing, Refused
 from piboothup.setup.stick import verb
+from piboothup.spool.disk import usb_sticks
+from piboothup.spool.disk.usb_sticks import UsbStick
 from tests.setup.stick.test_file import holding
 from tests.setup.test_boot_import import KEY, PASSWORD, Card, card, programs
 from tests.setup.test_request_reader import Helper, helper
@@ -140,3 +142,42 @@ def test_u03_only_root_may_take_a_stick(card: Card, programs: Path, monkeypatch:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert main(["setup", "stick"]) == 1
     assert not programs.exists()
+
+
+# -- copying to one --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sticks(monkeypatch: pytest.MonkeyPatch) -> list[UsbStick]:
+    found = [UsbStick("sda1", "sda1.7")]
+    monkeypatch.setattr(usb_sticks, "plugged_in", lambda: found)
+    return found
+
+
+def test_e4_the_verb_starts_the_unit_of_this_stick(systemctl: Systemctl, sticks: list[UsbStick]) -> None:
+    verb.copy_to_stick({"disk": "sda1"})
+    assert systemctl.calls.read_text() == "start --no-block piboothup-stick-copy@sda1.service\n"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({}, {"disk": "sdb1"}, {"disk": "mmcblk0p2"}, {"disk": "../sda1"}, {"disk": "sda1 "}, {"disk": ["sda1"]}),
+        *({"disk": None}, {"disk": "sda1", "more": 1}, {"disk": "sda1.service --now"}, {"disk": "x" * 5000}),
+    ],
+)
+def test_a08_no_other_disk_is_copied_to(
+    systemctl: Systemctl, sticks: list[UsbStick], values: dict[str, object]
+) -> None:
+    with pytest.raises(Refused):
+        verb.copy_to_stick(values)
+    assert not systemctl.calls.exists()
+
+
+def test_e4_the_units_command_refuses_what_is_no_stick(
+    sticks: list[UsbStick], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(setup, "_begin", lambda work: None)
+    sticks.clear()
+    assert main(["setup", "stick-copy", "sda1"]) == 1
+    assert "sda1 is no stick that is plugged in and not used." in capsys.readouterr().err
