@@ -297,7 +297,10 @@ def test_a14_spool_folder_is_opened_by_root_with_little_more() -> None:
 def test_u02_the_card_is_read_by_root_with_little_more() -> None:
     settings = unit("setup")["Service"]
     assert command_parser().parse_args(settings["ExecStart"].split()[1:]).function == "setup.import_file"
-    assert settings["CapabilityBoundingSet"] == "CAP_CHOWN CAP_DAC_READ_SEARCH CAP_NET_ADMIN"
+    capabilities = (
+        "CAP_CHOWN CAP_DAC_READ_SEARCH CAP_NET_ADMIN CAP_SETUID CAP_SETGID"  # a frame is the booth's to decode
+    )
+    assert settings["CapabilityBoundingSet"] == capabilities
     writable = {str(DEFAULT_PATH.parent), str(setup.BOOT), *OF_NETWORKS}
     assert (settings["ProtectSystem"], set(settings["ReadWritePaths"].split())) == ("strict", writable)
     assert settings["RestrictAddressFamilies"] == "AF_UNIX AF_NETLINK"

@@ -81,6 +81,7 @@ def _add_setup(setup: argparse.ArgumentParser) -> None:
     forgotten.add_argument("--forget", metavar="NAME", help="delete the network of this name")
     forgotten.add_argument("--forget-codes", action="store_true", help="delete the networks that codes gave")
     works.add_parser("import").set_defaults(function="setup.import_file")
+    works.add_parser("frame").set_defaults(function="overlay.judge")
     works.add_parser("requests").set_defaults(function="setup.serve_requests")
     works.add_parser("stick").set_defaults(function="setup.take_stick")
     copies = works.add_parser("stick-copy")

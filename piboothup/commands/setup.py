@@ -156,7 +156,7 @@ def open_spool(_given: argparse.Namespace) -> int:
 
 def import_file(_given: argparse.Namespace) -> int:
     """Take what a cut has left of a code, then what the file on the card says if it is new, and answer beside it."""
-    from piboothup.setup import boot_answer, boot_import, code_import, import_steps, radio
+    from piboothup.setup import boot_answer, boot_import, code_import, frame, import_steps, radio
     from piboothup.setup.boot_text import names_in
     from piboothup.spool.admin import users
 
@@ -167,6 +167,13 @@ def import_file(_given: argparse.Namespace) -> int:
             put_in_force = unlocked(radio.put_in_force)
             code_import.finish(box, put_in_force)
             done = boot_import.run(box, put_in_force)
+            booth, verdicts = pwd.getpwnam(users.BOOTH), list[frame.Verdict]()
+
+            def judge(content: bytes) -> frame.Verdict:
+                unlocked(lambda _: verdicts.append(frame.judged(content, booth.pw_uid, booth.pw_gid)))("")
+                return verdicts[-1]
+
+            done = frame.run(box, done, judge, lambda: boot_import.run(box, put_in_force, again=True))
         if done is None and not any((BOOT / name).is_file() for name in names_in(BOOT)):
             return OK
     except OSError as error:

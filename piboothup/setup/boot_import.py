@@ -34,18 +34,21 @@ PENDING = "pending-code"
 """Name of the file beside the config file that keeps a code's text while it is taken. It may hold the key."""
 _RADIO = "radio"
 """Step of an import that is no part of the file: country and networks are put in force."""
-_NO_FILE = "none"
+NO_FILE = "none"
 """Record of a start without a file: the same one counts again when it is laid on again."""
 _DRAFT = re.compile(
     r"(?i)\.(piboothup.*|cmdline\.txt|key|settings\.toml(\.last)?|(imported|wifi-results)\.json|pending-code"
-    r"|frame\.png)\.\d+"
+    r"|frame\.(png|json))\.\d+"
 )
 
 
-def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> Imported | None:
+def run(
+    box: Box, put_in_force: Callable[[str], None] = radio.put_in_force, *, again: bool = False
+) -> Imported | None:
     """Import the file if it is new to this box; None when there is nothing to do. Raises OSError.
 
-    `put_in_force`: sets the radio's country and has the networks joined.
+    `put_in_force`: sets the radio's country and has the networks joined. `again`: also answer a file that is not new,
+    of which nothing is done once more.
     """
     for folder in (box.boot, box.etc, box.profiles):
         for draft in folder.glob(".*"):  # of an import that a power cut ended; it may hold a secret
@@ -62,9 +65,9 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
         if is_of_another_box(box, note, has_boxes=False):
             root_settings_file.update(box.settings_file, {}, "", anew=True, note=CardNote())
             log.warning("settings dropped reason=they were for another box")
-        elif record.sha256 == _NO_FILE or (record == ImportRecord() and not note.sha256s):
+        elif record.sha256 == NO_FILE or (record == ImportRecord() and not note.sha256s):
             return None
-        _keep_record(box, ImportRecord(_NO_FILE))
+        keep_record(box, ImportRecord(NO_FILE))
         return None
     recorded = record.sha256.split()
     if not contents:
@@ -79,7 +82,8 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
     owed = record.owed if recorded[:1] == [hashes[found[0]]] else ()  # else they are another file's
     is_taken = hashes[found[0]] in known and not is_of_another_box(box, note, done.file.has_boxes)
     lying = [*hashes.values(), *map(_mark, unread)]
-    if is_taken and not owed and (record.box, sorted(recorded)) == (box.id, sorted(lying)):
+    is_done = is_taken and not owed and (record.box, sorted(recorded)) == (box.id, sorted(lying))
+    if is_done and not again:
         return None
     if not is_taken:
         taking = Import(box, done, note, lambda _: True)
@@ -90,9 +94,9 @@ def run(box: Box, put_in_force: Callable[[str], None] = radio.put_in_force) -> I
     _note_country(box, done)
     answer(box.boot, box.id, done)
     read = [sha256(left), *(hashes[name] for name in found[1:]), *map(_mark, unread)]
-    needs_radio = bool(done.file.country or done.file.networks)
+    needs_radio = not is_done and bool(done.file.country or done.file.networks)
     owed = (*taking.owed, *([_RADIO] if needs_radio else []))
-    _keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), owed))
+    keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), owed))
     log.warning("card imported taken=%d mistakes=%d owed=%d", len(done.taken), len(done.mistakes), len(taking.owed))
     if needs_radio:
         put_in_force(done.file.country)
@@ -130,7 +134,7 @@ def _untaken(box: Box, record: ImportRecord, unread: Mapping[str, Mistake]) -> I
     done = Imported(next(iter(unread)), BootFile(), mistakes=[*unread.values()])
     answer(box.boot, box.id, done)
     known = dict.fromkeys([*record.sha256.split(), *map(_mark, unread)])
-    _keep_record(box, replace(record, sha256=" ".join(known), mistakes=len(unread)))
+    keep_record(box, replace(record, sha256=" ".join(known), mistakes=len(unread)))
     log.error("card not imported unread=%d", len(unread))
     return done
 
@@ -174,7 +178,7 @@ def spoke_later(box: Box) -> None:
 def _forget_owed(box: Box, step: str) -> None:
     """Record that this step is not to be done again."""
     record = import_record.read(box.etc)  # as it is now: the lock may have been another's meanwhile
-    _keep_record(box, replace(record, owed=tuple(each for each in record.owed if each != step)))
+    keep_record(box, replace(record, owed=tuple(each for each in record.owed if each != step)))
 
 
 def _content(path: Path) -> bytes:
@@ -184,7 +188,7 @@ def _content(path: Path) -> bytes:
         return opened.read(boot_file.LONGEST_BYTES + 1)
 
 
-def _keep_record(box: Box, record: ImportRecord) -> None:
+def keep_record(box: Box, record: ImportRecord) -> None:
     """Write the record durably; on a full disk the former one makes room, as the note stands in for it."""
     path, content = box.etc / import_record.FILE, record.to_bytes()
     try:

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 _MB = 1_000_000
 COMPOSING_BYTES = 30 * _MB
 """Memory that the copy of a photo takes (tests/benchmarks/frame.py)."""
-_DECODED_BYTES = 4
+DECODED_BYTES = 4
 """Memory of a frame's pixel, bytes, while it is decoded."""
 _SPARE_BYTES = 40 * _MB
 """Memory that stays for the next press."""
@@ -201,7 +201,7 @@ class Composer:
         if digest_of(photo) != name.digest:
             raise ValueError("the photo's bytes have changed on the card")
         prepared = self._prepare(compose.photo_size(photo))
-        _need_memory(COMPOSING_BYTES)
+        need_memory(COMPOSING_BYTES)
         jpeg = compose.compose(photo, prepared, self._quality, self._pause)
         copy = with_exif_of(photo, jpeg, name.copy.unique_id)
         self._pause()
@@ -266,7 +266,7 @@ class Composer:
                 file = frame_file.read(self._path)
                 if file.digest != self._digest:
                     raise FrameUnusable("frame_missing", "it has changed")
-                _need_memory(file.size[0] * file.size[1] * _DECODED_BYTES)
+                need_memory(file.size[0] * file.size[1] * DECODED_BYTES)
                 self._prepared, self._prepared_for = compose.prepare(file, size, self._pause), size
             except FrameUnusable as error:
                 if error.problem.code != "frame_memory":
@@ -281,7 +281,7 @@ class Composer:
             raise _Stopped
 
 
-def _need_memory(wanted_bytes: int) -> None:
+def need_memory(wanted_bytes: int) -> None:
     """Raise FrameUnusable when memory is short."""
     available = available_bytes()
     if available is not None and available < wanted_bytes + _SPARE_BYTES:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,12 @@ from PIL import Image
 
 from piboothup import config
 from piboothup.booth.photo import compose, frame_file
-from piboothup.booth.photo.composer import USUAL_SIZE
+from piboothup.booth.photo.composer import DECODED_BYTES, USUAL_SIZE, need_memory
 from piboothup.booth.photo.frame_file import FrameFile, FrameUnusable
 from piboothup.booth.photo.jpeg import EncodeError
 from piboothup.commands.common import OK, CommandFails, check_private, load_effective, open_spool, write_private
+from piboothup.problems import problem
+from piboothup.records import replace
 from piboothup.spool import durable
 from piboothup.spool.listing import HELD, KEPT, NEW, PARKED, SENT
 from piboothup.text import path_to_text, read_bytes, text_to_path
@@ -59,8 +63,31 @@ def run(given: argparse.Namespace) -> int:
     return OK
 
 
-def _sample(spool: Spool, loaded: Config) -> bytes:
-    """The newest photo on the card that can be read, else a drawn one."""
+def judge(given: argparse.Namespace) -> int:
+    """Judge the frame on standard input for root's helper, which lays it; print the verdict as JSON."""
+    content = sys.stdin.buffer.read(frame_file.MOST_BYTES + 1)
+    try:
+        file = frame_file.judged(content)
+        if len(content) > frame_file.MOST_BYTES:
+            raise FrameUnusable("frame_large", f"over {frame_file.MOST_BYTES // 1_000_000} MB")
+        need_memory(file.size[0] * file.size[1] * DECODED_BYTES)
+        loaded = load_effective(given).config
+        photo = _newest(open_spool(loaded)[0])
+        prepared = compose.prepare(file, _usual_size(loaded) if photo is None else compose.photo_size(photo))
+    except FrameUnusable as error:
+        told = error.problem
+    except MemoryError:
+        told = problem("frame_memory")
+    else:
+        print(json.dumps({"fit": str(prepared.fit)}))
+        return OK
+    what = str(replace(told, remedy="")).strip()
+    print(json.dumps({"code": told.code, "what": what, "remedy": told.remedy}))
+    return OK
+
+
+def _newest(spool: Spool) -> bytes | None:
+    """The newest photo on the card, if it can be read."""
     places = {name: place for place in (NEW, SENT, HELD, KEPT, PARKED) for name in spool.names(place)}
     taken = (name for name in places if not spool.read_boot(name.boot).is_composed(name.seq))
     newest = max(taken, key=lambda name: name.order, default=None)
@@ -69,12 +96,23 @@ def _sample(spool: Spool, loaded: Config) -> bytes:
             photo = read_bytes(spool.path(newest, places[newest]))
             compose.photo_size(photo)
             return photo
+    return None
+
+
+def _usual_size(loaded: Config) -> tuple[int, int]:
+    size = loaded.camera.size or USUAL_SIZE
+    return size if loaded.camera.rotation in (0, 180) else size[::-1]
+
+
+def _sample(spool: Spool, loaded: Config) -> bytes:
+    """The newest photo on the card that can be read, else a drawn one."""
+    if (photo := _newest(spool)) is not None:
+        return photo
     import simplejpeg
 
     from piboothup.simulator.scenes import party
 
-    size = loaded.camera.size or USUAL_SIZE
-    drawn = party(1, size if loaded.camera.rotation in (0, 180) else size[::-1])
+    drawn = party(1, _usual_size(loaded))
     return bytes(simplejpeg.encode_jpeg_yuv_planes(drawn.y, drawn.u, drawn.v, _QUALITY))
 
 
