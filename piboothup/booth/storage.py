@@ -90,7 +90,9 @@ class StorageMonitor:
                 self._locked = True
             self._resume_wipe()
             recover(self._spool, frames=bool(self._config.photo.frame))
-            self._start()
+            self._with_room(self._drop_choices_of_another_box)
+            self._with_room(self._void_older_choice)
+            self._with_room(lambda: self._spool.start("booth"))
             self._spool.free_space.recheck_storage(allowed=self._config.spool.allow_memory)
         except SpoolUnusable as error:
             if not retry_later:
@@ -106,9 +108,7 @@ class StorageMonitor:
             self.problem = commit.card_problem(self._spool)
             self.opened = True
             self.times_opened += 1
-            self._drop_choices_of_another_box()
             self._keep_good_config()
-            self._void_older_choice()
             self._record_choice()
             self._recorded_waiting = None
             self._record_waiting()
@@ -219,33 +219,31 @@ class StorageMonitor:
     def _drop_choices_of_another_box(self) -> None:
         """Drop what was chosen at another box, whose disk this is, or whose computer was replaced.
 
-        If an event was chosen, none is in force until somebody names one: the config may be older than that.
+        If an event was chosen, none is in force until somebody names one: the config may be older than that. Raises
+        OSError: until it is done no photo is taken, which would be for the other box's event.
         """
         directory = self._spool.directory
         if good_copy.read(directory).box in ("", self._spool.box):
             return
-        log.warning("choices dropped reason=they were made at another box")
-        try:
-            if choices.read(directory, self._good_config).link_id is None:
-                choices.write(directory, self._good_config, choices.Choices())
-            else:
-                said = choices.Said.by(self._good_config).event
-                choices.void_event(directory, said, everything=True)
-            durable.remove(directory / GOOD_FILE)
-        except OSError as error:
-            log.error("choices not dropped reason=%s", error.strerror or error)
+        self._spool.log_once(logging.WARNING, "choices dropped reason=they were made at another box")
+        if choices.read(directory, self._good_config).link_id is None:
+            choices.write(directory, self._good_config, choices.Choices())
+        else:
+            said = choices.Said.by(self._good_config).event
+            choices.void_event(directory, said, everything=True)
+        durable.remove(directory / GOOD_FILE)
 
     def _void_older_choice(self) -> None:
-        """Put no event in force if one was chosen since on another disk, and the config has named none after that."""
+        """Put no event in force if one was chosen since on another disk, and the config has named none after that.
+
+        Raises OSError, as above.
+        """
         if (file := self._known_spools_file) is None:
             return
         record, said = choice_record.read(file.parent), choices.Said.by(self._good_config).event
         if record.spool not in ("", read_id(self._spool.directory)) and record.over == said:
-            log.warning("event unknown reason=it was chosen on another disk")
-            try:
-                choices.void_event(self._spool.directory, said, everything=False)
-            except OSError as error:
-                log.error("choice not ended reason=%s", error.strerror or error)
+            self._spool.log_once(logging.WARNING, "event unknown reason=it was chosen on another disk")
+            choices.void_event(self._spool.directory, said, everything=False)
 
     def _record_choice(self) -> None:
         """Record outside the spool that an event was chosen in it, or that a wipe has ended all."""
@@ -287,13 +285,14 @@ class StorageMonitor:
     def _log_not_opened(self, reason: object) -> None:
         self._spool.log_once(logging.ERROR, "spool not opened reason=%s", reason)
 
-    def _start(self) -> None:
+    def _with_room(self, write: Callable[[], None]) -> None:
+        """Write to the card; where a full one refuses, once more with room from the oldest sent photos."""
         try:
-            self._spool.start("booth")
+            write()
         except OSError as error:
             if error.errno not in durable.FULL or not commit.make_room(self._spool, commit.ROOM_PHOTOS):
                 raise
-            self._spool.start("booth")
+            write()
 
     def following(self, follow: Follow) -> Followed | None:
         """What `follow` returns, with the good copy brought up to it if it is for this spool."""

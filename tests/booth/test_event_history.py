@@ -20,9 +20,12 @@ from piboothup.config.codes import BoothCode, make, parse
 from piboothup.setup import boot_import, code_import, radio
 from piboothup.setup.boot_import import PENDING
 from piboothup.setup.root_settings_file import update
-from piboothup.spool import choices
+from piboothup.spool import choices, durable
 from piboothup.spool.admin import wipe, wipe_steps
-from piboothup.spool.listing import NEW
+from piboothup.spool.disk import choice_record
+from piboothup.spool.disk.choice_record import ChoiceRecord
+from piboothup.spool.handover import mark_sent
+from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.kept_box import KeptBox
@@ -675,6 +678,62 @@ def test_f12_a_card_ends_what_another_box_has_left(box: History) -> None:
     box.power_on()
     box.take_card()
     assert at_box(box, "serial-2").active.context.link_id == "carded01"
+
+
+@pytest.mark.parametrize("of", ["another box", "another disk", "another disk, without a choice"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_f12_a_former_event_not_ended_takes_no_photo(
+    box: History, monkeypatch: pytest.MonkeyPatch, of: str, number: int
+) -> None:
+    """The disk is full or worse: what was chosen there before stays in its file."""
+    box.hand("" if of != "another disk, without a choice" else "former12")
+    box.choose("former12") if of != "another disk, without a choice" else box.start()
+    if of != "another box":
+        box.spool.directory.rename(box.root / "away")
+        box.choose("tonight1")
+        box.spool.directory.rename(box.root / "other")
+        (box.root / "away").rename(box.spool.directory)
+    used = service_config(argparse.Namespace(config=str(box.config)))
+    spool = Spool(box.spool.directory, box.clock, "serial-2" if of == "another box" else "serial-1")
+    monitor = StorageMonitor(
+        used.config, spool, box.clock, config_names=used.names, known_spools_file=box.root / "known.json"
+    )
+    with monkeypatch.context() as patched:
+        update = durable.update
+
+        def refuse(path: Path, *given: Any, **how: Any) -> None:
+            if path.name == choices.FILE:
+                raise OSError(number, "Refused")
+            update(path, *given, **how)
+
+        patched.setattr(durable, "update", refuse)
+        for _ in range(2):
+            assert monitor.check() is not None
+            assert not monitor.opened
+    assert monitor.check() is None
+    assert choices.read(spool.directory, used.config).over(used.config).eventpics.link_id == ""
+    monitor.close()
+
+
+@pytest.mark.parametrize("of", ["another box", "another disk"])
+def test_f12_sent_photos_make_room_to_end_a_former_event(
+    box: History, monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    box.choose("former12")
+    context = box.start().active.context
+    mark_sent(box.spool, take(open_spool(box.spool.directory, box.clock), jpeg(), context))
+    if of == "another disk":
+        choice_record.write(box.root, ChoiceRecord("elsewhere", choices.Said.by(box.monitor._config).event))
+    update = durable.update
+
+    def refuse(path: Path, *given: Any, **how: Any) -> None:
+        if path.name == choices.FILE and any(box.spool.names(SENT)):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        update(path, *given, **how)
+
+    monkeypatch.setattr(durable, "update", refuse)
+    store = at_box(box, "serial-2") if of == "another box" else box.booth()
+    assert store.active.context.link_id == ""
 
 
 @pytest.mark.parametrize("chosen", [{"language": "de"}, {"paused": True}, {"link_id": "chosen02", "album_id": ""}])
