@@ -32,7 +32,7 @@ from piboothup.spool import handover, wipe_journal
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.admin.wipe import EventPhotos, Plan, WipeError
 from piboothup.spool.event_titles import Album, AlbumEvent, booth_album
-from piboothup.spool.listing import NEW, SENT
+from piboothup.spool.listing import COMMITTED
 from piboothup.spool.store import Spool
 from piboothup.status import UploaderState
 
@@ -300,7 +300,7 @@ class ActionRunner:
             pass
         context = self._settings_store.active.context
         is_open = context.link_id == code.link_id and not context.album_id
-        taken_for = {name.context for place in (NEW, SENT) for name in self._spool.names(place)}
+        taken_for = {name.context for place in COMMITTED for name in self._spool.names(place)}
         if not album_id or not is_open or context.id in taken_for:
             return ""
         return album_id if self._take_settings(BoothCode(link_id=code.link_id, album_id=album_id)) else ""

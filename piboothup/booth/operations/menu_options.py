@@ -16,7 +16,7 @@ from piboothup.config import LANGUAGES, Config, EventPicsConfig, country
 from piboothup.records import replace
 from piboothup.root_requests import STICK
 from piboothup.spool.admin import assign
-from piboothup.spool.listing import COMMITTED, CONTEXTS, NEW, PARKED
+from piboothup.spool.listing import COMMITTED, CONTEXTS, WAITING
 from piboothup.spool.store import Spool
 from piboothup.text import text_to_path
 
@@ -68,7 +68,7 @@ class MenuOptionsReader:
         now_ns = self._clock.boottime_ns()
         if not options.allows_operator(now_ns):
             return options
-        changed = tuple(self._spool.listing.changed_ns(place) for place in (NEW, PARKED, CONTEXTS))
+        changed = tuple(self._spool.listing.changed_ns(place) for place in (*WAITING, CONTEXTS))
         if now_ns >= self._count_at_ns or changed != self._counted:  # else a code would not ask about the last photo
             self._count_at_ns, self._counted = now_ns + _COUNT_EVERY_NS, changed
             self._without_event = len(assign.without_event(self._spool))

@@ -42,7 +42,7 @@ from piboothup.setup.request_reader import Verb
 from piboothup.spool import choices, contexts
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
-from piboothup.spool.listing import CONTEXTS, NEW
+from piboothup.spool.listing import COMMITTED, CONTEXTS, NEW
 from piboothup.status import BoothState
 from tests.support.booth import Box
 from tests.support.deadline import PATIENCE_S
@@ -398,12 +398,15 @@ def test_u12_an_event_of_a_new_key_has_its_album_chosen(box: Box, root: Root, na
     assert (went.link_id, went.album_id) == ("mnop3456", album_id)
 
 
-def test_u12_no_album_is_changed_after_the_first_photo(box: Box, root: Root) -> None:
+@pytest.mark.parametrize("place", COMMITTED)
+def test_u12_no_album_is_changed_after_the_first_photo(box: Box, root: Root, place: str) -> None:
     status.write(box.runtime, "uploader", {"state": "idle"})
     spool = open_spool(box.spool.directory, box.clock)
 
     def photo_and_list() -> None:
-        take(spool, jpeg(1), context_for("mnop3456", "", ""))
+        name = take(spool, jpeg(1), context_for("mnop3456", "", ""))
+        spool.path(name, place).parent.mkdir(parents=True, exist_ok=True)
+        spool.path(name).rename(spool.path(name, place))
         box.spool.write_events([NEW_EVENT])
 
     root.on_join = photo_and_list

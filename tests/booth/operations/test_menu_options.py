@@ -13,6 +13,7 @@ from piboothup.booth.operations.menu_options import MenuOptionsReader
 from piboothup.config import Config, EventPicsConfig, LightConfig, PanelConfig, Secret
 from piboothup.spool.admin import assign
 from piboothup.spool.contexts import context_for
+from piboothup.spool.listing import CONTEXTS, HELD, NEW, PARKED, WAITING
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -60,13 +61,20 @@ def test_u07_the_menu_knows_whether_there_is_a_key(tmp_path: Path) -> None:
     assert not menu_options_reader(tmp_path / "c", Config()).read().has_key
 
 
-def test_u13_the_last_photo_without_an_event_is_counted_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", WAITING)
+def test_u13_the_last_photo_without_an_event_is_counted_at_once(tmp_path: Path, place: str) -> None:
+    """In held/ it may still be taken back, or waits for its framed copy."""
     clock = HandClock()
     offered, spool = menu_options_reader(tmp_path, Config(), clock), open_spool(tmp_path, clock)
     counts = [offered.read().without_event]
-    for number in range(2):
-        take(spool, jpeg(number), context_for("", "", f"evening {number}"))
-        os.utime(spool.directory / "new", (number, number))  # the next may come within a tick of the kernel's clock
+    for number in range(1, 3):
+        name = take(spool, jpeg(number), context_for("", "", "evening"), HELD)
+        spool.path(name, place).parent.mkdir(parents=True, exist_ok=True)
+        spool.path(name, HELD).rename(spool.path(name, place))
+        for each in (NEW, HELD, PARKED, CONTEXTS):  # nothing but this place has changed; the kernel's clock is coarse
+            for folder in (spool.directory / each, spool.directory / each / name.folder):
+                if folder.exists():
+                    os.utime(folder, (1, number if each == place else 1))
         counts.append(offered.read().without_event)
     assert counts == [0, 1, 2]
     assign.take_along(spool, "abcd1234", "")
