@@ -186,8 +186,9 @@ def _salvaged_text(path: Path) -> str:
 
 def _named_in(text: str) -> Path | None:
     """Spool directory in a text that need not be TOML."""
-    spool = re.search(r"^\s*\[\s*spool\s*\](.*?)(?=^\s*\[|\Z)", text, re.MULTILINE | re.DOTALL)
-    named = re.search(r"^\s*directory\s*=\s*[\"'](/[^\"'\n]+)[\"']", spool.group(1) if spool else "", re.MULTILINE)
+    spool = re.search(r"^[^\S\n]*\[\s*spool\s*\](.*?)(?=^[^\S\n]*\[|\Z)", text, re.MULTILINE | re.DOTALL)
+    table = spool.group(1) if spool else ""
+    named = re.search(r"^[^\S\n]*directory\s*=\s*[\"'](/[^\"'\n]+)[\"']", table, re.MULTILINE)
     return Path(text_to_path(named.group(1))) if named else None
 
 

@@ -211,7 +211,7 @@ class _Parser:
         return bool(astray)
 
     def _may_be_own(self, lines: list[str]) -> bool:
-        found = re.findall(r"^\s*id\s*=\s*[\"']\s*(\w{4})\s*[\"']", "\n".join(lines), re.MULTILINE)
+        found = re.findall(r"^[^\S\n]*id\s*=\s*[\"']\s*(\w{4})\s*[\"']", "\n".join(lines), re.MULTILINE)
         return not found or self._box in map(_box_id, found)
 
     def _own_table(self, boxes: Any) -> tuple[Place, dict[str, Any]] | None:

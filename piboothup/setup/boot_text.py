@@ -33,7 +33,7 @@ _LINE: Final = re.compile(
     rf"""(?P<sign>\s*(?:=>|->|:=|==|[:=＝])\s*)"""
     rf"""(?:(?P<open>["{_DOUBLE}])(?P<text>.*?)(?P<close>["{_DOUBLE}])"""
     rf"""|(?P<open1>['{_SINGLE}])(?P<text1>.*?)(?P<close1>['{_SINGLE}])|(?P<plain>true|false|[+-]?\d[\w.+:-]*))"""
-    rf"""\s*[,;]?(?P<gap>\s*)(?P<note>(?:\#.*|//[^"'{_DOUBLE}{_SINGLE}]*)?)"""
+    rf"""\s*+[,;]?+(?P<gap>\s*+)(?P<note>(?:\#.*|//[^"'{_DOUBLE}{_SINGLE}]*)?)"""
 )
 """A line with one value: a text in quotes, a number, or true or false; and perhaps a comment."""
 _COMMENT: Final = re.compile(r"\s*(?://|;|--|<!--|```)")

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -34,6 +35,7 @@ from piboothup.config import (
 )
 from piboothup.spool import choices
 from piboothup.spool.store import Spool
+from tests.support import forked
 from tests.support.clock import HandClock
 from tests.support.commands import command, environment
 from tests.support.deadline import PATIENCE_S
@@ -228,6 +230,18 @@ def test_f12_a_file_shortened_on_purpose_says_so_at_its_end(box: Box, more: str)
     assert not used.errors
     assert used.config.upload == Config().upload
     assert not box.start(box.text).errors
+
+
+@pytest.mark.parametrize("text", ["[spool{}", "x{}[spool]\ndirectory = ", "[spool]{}directory"])
+def test_f12_a_broken_file_of_blank_lines_is_read(box: Box, text: str) -> None:
+    """In time that grows with the square of their number the start would take minutes."""
+    box.file.write_text(text.format("\n" * 250_000))
+
+    def load() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+        assert load_effective(box.file).errors
+
+    assert forked.call(load).returncode == 0
 
 
 def _edits(line: str) -> dict[str, str]:

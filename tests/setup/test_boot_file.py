@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import resource
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from piboothup.config import Secret
 from piboothup.config.codes import Security
 from piboothup.setup.boot_file import BootFile, read
 from piboothup.setup.boot_text import SAVED, NotText, decode, without_secrets
+from tests.support import forked
 
 KEY = "canary-key-3b9f5a01c6d2"
 PASSWORD = "canary ; \\ $ wörd 🎉"
@@ -406,6 +408,18 @@ def test_u01_another_version_takes_nothing() -> None:
 @given(st.binary(max_size=400) | st.text(max_size=200).map(str.encode))
 def test_u01_any_bytes_are_read_or_told(content: bytes) -> None:
     told(read(content, BOX))
+
+
+@pytest.mark.parametrize("text", ['name = "Barn"{}x', "country = DE\nhidden = 5{}x", "[box\n{}!"])
+@pytest.mark.parametrize("blank", [" ", "\t", "\n"])
+def test_u01_blanks_by_the_hundred_thousand_are_read(text: str, blank: str) -> None:
+    """In time that grows with the square of their number it would take hours, in which no code is taken."""
+
+    def read_file() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+        assert told(read(text.format(blank * 250_000).encode(), BOX))
+
+    assert forked.call(read_file).returncode == 0
 
 
 PIECES = [
