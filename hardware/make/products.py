@@ -14,18 +14,19 @@ from functools import partial
 
 from hardware.make import bill, pictures
 from hardware.make.case import layout, reach
-from hardware.make.case.devices import CAMERAS
+from hardware.make.case.devices import BOARDS, BUTTONS, CAMERAS, PANELS
 from hardware.make.case.layout import Layout
-from hardware.make.drawings import cards, photo_sheet, sheets, wiring
+from hardware.make.drawings import cards, joint_sheets, photo_sheet, sheets, wiring
 from hardware.make.tables import FOLDER, Parts, Wire, joints, parts, wires
 from piboothup.config import LANGUAGES
 from piboothup.records import dataclass
 
 PICTURES = (
     *("closed", "exploded", "printed"),
-    *("step-1-inserts", "step-3-camera", "step-4-panel", "step-5-button", "step-6-board", "step-8-close"),
+    *("step-1-inserts", "step-3-camera", "step-4-panel", "step-5-button", "step-6-board"),
+    *("step-7-wires", "step-8-cable", "step-9-close"),
 )
-"""Of each case; step 2 has none, and step 7 is the diagram of its wires."""
+"""Of each case; step 2 has none."""
 _GUEST_M = 0.55
 """Width of a guest who stands beside another, metres."""
 
@@ -50,6 +51,8 @@ def products() -> Iterator[Product]:
         "panels": partial(sheets.panels, wired),
         "cameras": sheets.cameras,
         "power": partial(sheets.power, table),
+        "buttons": joint_sheets.buttons,
+        "joints": partial(joint_sheets.joints, table),
     }
     for build in table.builds.values():
         drawings[f"wiring-{build.key}"] = partial(wiring.diagram, build, table, wired)
@@ -72,6 +75,7 @@ def blocks(table: Parts) -> dict[str, str]:
         "budget": bill.budget_table(table),
         "reach": _reach(table, wires()),
         "distances": _distances(),
+        "sizes": _sizes(),
         **{f"bill {build}": bill.as_table(table, build) for build in table.builds},
         **{f"build {key}": _about(table, key) for key in table.builds},
     }
@@ -93,6 +97,27 @@ def _distances() -> str:
         wide = [2 * metres * math.tan(math.radians(camera.view_deg / 2)) for camera in CAMERAS.values()]
         seen = " | ".join(f"{width:.1f} m: {int(width / _GUEST_M)} guests side by side" for width in wide)
         rows.append(f"| {metres} m | {seen} |")
+    return "\n".join(rows) + "\n"
+
+
+def _sizes() -> str:
+    """What the cases are made for: panels, buttons, boards."""
+    rows = ["| For | Sizes |", "|---|---|"]
+    for panel in PANELS.values():
+        _, _, width, height = panel.view
+        plate = f"plate {panel.width:g} x {panel.height:g} x {panel.plate:g}, its glass {panel.glass:g} before it"
+        rows.append(f"| OLED panel {panel.name} | {plate}; what is seen: {width:g} x {height:g} |")
+    for button in BUTTONS.values():
+        most = f"rim {button.rim:g}, nut {button.nut:g}"
+        depth = f"from the front's outer face to the soldered ends {button.depth:g}"
+        rows.append(f"| {button.name[0].upper()}{button.name[1:]} | hole {button.hole:g}; at most: {most}, {depth} |")
+    rows += [
+        f"| Board {board.name} | {board.width:g} x {board.height:g}, four holes for M2.5 |"
+        for board in BOARDS.values()
+    ]
+    cameras = list(CAMERAS.values())
+    plate = f"{cameras[0].width:g} x {cameras[0].height:g}, four holes for M2"
+    rows.append(f"| {' and '.join(camera.name for camera in cameras)} | {plate} |")
     return "\n".join(rows) + "\n"
 
 
@@ -174,6 +199,6 @@ def _render(case: Layout, name: str, path: str) -> Product:
     def make() -> bytes:
         from hardware.make.renders import scenes  # noqa: PLC0415
 
-        return pictures.as_png(scenes.picture(case, name))
+        return pictures.png_of(scenes.picture(case, name), 160)
 
-    return Product(path, make, pictures.is_same_picture, ("manifold3d",))
+    return Product(path, make, pictures.is_same_picture, ("cairosvg", "manifold3d"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
@@ -11,7 +12,8 @@ from gpiozero.pins.pi import PiBoardInfo
 from PIL import Image, ImageDraw
 
 from hardware.make import pictures, tables
-from hardware.make.drawings import circuits, sheets, wiring
+from hardware.make.case.devices import BUTTONS
+from hardware.make.drawings import circuits, joint_sheets, sheets, wiring
 from hardware.make.tables import Build, TableError
 
 PARTS = tables.parts()
@@ -179,3 +181,44 @@ def test_pictures_differ_by_a_line_but_not_by_smoothing() -> None:
     ImageDraw.Draw(moved).line((0, 200, 399, 200), fill="black", width=2)
     assert not pictures.looks_alike(picture, moved)
     assert not pictures.looks_alike(picture, picture.crop((0, 0, 399, 300)))
+
+
+def test_the_buttons_sheet_has_their_sizes_and_terminals() -> None:
+    text = joint_sheets.buttons()
+    for button in BUTTONS.values():
+        for words in (
+            f"rim ≤ {button.rim:g}",
+            f"nut ≤ {button.nut:g}",
+            f"hole {button.hole:g}",
+            f"depth ≤ {button.depth:g}",
+        ):
+            assert words in text
+    colours = {wire.terminal: wire.colour for wire in WIRES if wire.part in ("button", "light")}
+    for words in (f"NO: {colours['NO']}", f"COM: {colours['COM']}", f"lamp +: {colours['LED +']}", "NC: free"):
+        assert words in text
+
+
+def test_the_joints_sheet_has_legs_and_the_clocks_joint() -> None:
+    text = joint_sheets.joints(PARTS)
+    pins = {wire.terminal: wire.header_pin for wire in WIRES if wire.part in ("light", "panel")}
+    for words in (f"pin {pins['emitter']}", f"pin {pins['base']}", f"pin {pins['VCC']}", "to the clock&#x27;s VCC"):
+        assert words in text
+    assert circuits.in_words(circuits.values(PARTS).base_ohm) in text
+
+
+@pytest.mark.parametrize(
+    "draw", [joint_sheets.buttons, lambda: joint_sheets.joints(PARTS)], ids=["buttons", "joints"]
+)
+def test_words_of_a_sheet_are_within_it_and_not_upon_another(draw: Callable[[], str]) -> None:
+    page = ElementTree.fromstring(draw())  # noqa: S314  (our own)
+    _, _, width, height = (float(side) for side in (page.get("viewBox") or "").split())
+    boxes = []
+    for text in page.iter(f"{SVG}text"):
+        x, y, size = (float(text.get(key) or 0) for key in ("x", "y", "font-size"))
+        long = len(text.text or "") * size * (0.61 if text.get("font-weight") else 0.53)
+        left = {"middle": x - long / 2, "end": x - long}.get(text.get("text-anchor") or "", x)
+        assert 0 < left < left + long < width, text.text
+        assert size < y < height - 3, text.text
+        boxes.append((left, y - 0.7 * size, left + long, y, text.text))
+    for a, b in itertools.combinations(boxes, 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], (a[4], b[4])

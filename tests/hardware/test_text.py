@@ -11,7 +11,7 @@ import pytest
 
 from hardware.make import tables
 from hardware.make.case import layout
-from hardware.make.case.devices import CAMERAS
+from hardware.make.case.devices import BUTTONS, CAMERAS, PANELS
 from hardware.make.drawings import cards
 from hardware.make.tables import FOLDER, TableError
 from piboothup import health
@@ -115,7 +115,7 @@ def test_shell_lines_are_ones_that_the_gate_runs() -> None:
 @pytest.mark.parametrize("build", ["pocket", "party"])
 def test_each_step_has_a_check_and_each_picture_is_in_its_step(build: str) -> None:
     steps = re.split(r"\n(?=\d\. )", section(f"{tables.parts().builds[build].name}, step by step"))[1:]
-    assert [int(step[0]) for step in steps] == list(range(1, 9))
+    assert [int(step[0]) for step in steps] == list(range(1, 10))
     for step in steps:
         assert "*Check:*" in step or "look" in step
         for number in re.findall(rf"pictures/{build}-step-(\d)", step):
@@ -149,3 +149,24 @@ def test_card_table_and_status_say_the_same_of_a_pin(code: str) -> None:
     rows = cards._lines(texts("en"), cards._words("en")["remedies"])
     (card,) = [remedy for codes, _, remedy in rows if codes == code]
     assert card.endswith("pin can't be opened: see doctor.")
+
+
+def test_sizes_in_the_text_are_those_that_the_cases_are_made_for() -> None:
+    table = section("What to buy").partition("### Does the button fit?")[2]
+    for button in BUTTONS.values():
+        assert f"hole {button.hole:g}; at most: rim {button.rim:g}, nut {button.nut:g}, " in table
+        assert f"to the soldered ends {button.depth:g} |" in table
+    for panel in PANELS.values():
+        assert f"| OLED panel {panel.name} | plate {panel.width:g} x {panel.height:g} x " in table
+
+
+def test_the_clone_and_where_the_tools_are_is_told() -> None:
+    """In this order: a list of packages, git, the clone, its folder; and where `.venv` is."""
+    steps = section("The software")
+    places = [
+        steps.index(words) for words in ("`apt update`", "`apt install git`", "`git clone ADDRESS", "`cd piboothup`")
+    ]
+    assert places == sorted(places)
+    assert "host name" in steps
+    assert "*Check:*" in steps
+    assert "`python3 -m venv .venv`" in section("Make it anew")

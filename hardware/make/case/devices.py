@@ -78,13 +78,16 @@ class Panel:
 
 @dataclass(frozen=True)
 class Button:
-    """A button of a round hole; `depth` is behind the wall's outer face, with its terminals and their plugs."""
+    """A button of a round hole. `hole` is printed; `rim`, `nut` and `depth` are the most that there is room for."""
 
     name: str
     hole: float
     rim: float
+    """Across what lies on the front."""
     nut: float
+    """Across the corners of its nut, or its washer."""
     depth: float
+    """From the wall's outer face to the ends of its terminals, wires soldered on and bent aside."""
     source: str
 
 
@@ -211,6 +214,13 @@ PANELS = {
 }
 
 BUTTONS = {
-    "30": Button("arcade button, 30 mm", hole=28.2, rim=33, nut=34, depth=40, source="typical; measure yours"),
-    "60": Button("arcade button, dome, 60 mm", hole=28.2, rim=62, nut=38, depth=72, source="typical; measure yours"),
+    "30": Button(
+        "arcade button, 30 mm",
+        hole=28.5,
+        rim=33.5,
+        nut=35,
+        depth=50,
+        source="thread M28 x 2, rim 33.3 mm: a builder's measures of Adafruit 3489; depth: the case's room",
+    ),
+    "60": Button("arcade button, dome, 60 mm", hole=28.5, rim=62, nut=38, depth=72, source="typical; measure yours"),
 }

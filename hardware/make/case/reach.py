@@ -16,7 +16,7 @@ WIRE_MM, CABLE_MM = 300.0, 200.0
 SLACK_MM = 40.0
 """For plugs, solder and a bend."""
 BEHIND_MM = 80.0
-_ASIDE_MM = 10.0
+ASIDE_MM = 10.0
 _PIN_MM = 2.54
 _FIRST_PIN = (8.37, -3.5)
 """Pin 1's column from the board's lower left corner, and the header's middle from its upper edge."""
@@ -30,12 +30,12 @@ def wire_mm(layout: Layout, wire: Wire) -> float:
     places = [placed for placed in free(layout) if placed.thing == thing and placed.name != "washer"]
     if not places:
         return 0.0
-    header_x, header_y = _header(layout, wire.header_pin)
+    header_x, header_y = header(layout, wire.header_pin)
     if thing in layout.given.extras:
         x, y, _ = _middle(places[0])
         return math.hypot(x - header_x, y - header_y) + 2 * 20 + SLACK_MM
     x, y, z = _terminals(thing, places)
-    flat = math.hypot(header_x + _ASIDE_MM + x, header_y - y)
+    flat = math.hypot(header_x + ASIDE_MM + x, header_y - y)
     return flat + (layout.given.depth - z) + (layout.given.depth - 20) + SLACK_MM
 
 
@@ -47,7 +47,8 @@ def camera_mm(layout: Layout) -> float:
     return math.hypot(*away) + SLACK_MM
 
 
-def _header(layout: Layout, pin: int) -> tuple[float, float]:
+def header(layout: Layout, pin: int) -> tuple[float, float]:
+    """The x of a header pin on the closed lid, and the y of the header's middle."""
     x = layout.given.board_x + _FIRST_PIN[0] + (pin - 1) // 2 * _PIN_MM
     return x, layout.given.board_y + layout.board.height + _FIRST_PIN[1]
 

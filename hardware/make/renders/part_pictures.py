@@ -13,15 +13,15 @@ from hardware.make.case import model
 from hardware.make.case.layout import Layout
 from hardware.make.drawings.svg import FAINT, Drawing
 from hardware.make.pictures import as_png
-from hardware.make.renders import scenes
+from hardware.make.renders import bodies
 from hardware.make.renders.render import Colour, Shape, View, render, shape
 from hardware.make.tables import Parts, TableError
 
 _COLUMNS, _WIDE, _HIGH = 6, 180, 176
 _DARK, _STEEL, _BRASS, _RED, _GREEN, _BLUE = (
     (52, 58, 66),
-    scenes.STEEL,
-    scenes.BRASS,
+    bodies.STEEL,
+    bodies.BRASS,
     (206, 52, 52),
     (46, 125, 62),
     (40, 92, 150),
@@ -37,7 +37,7 @@ def sheet(table: Parts, build: str, layout: Layout) -> str:
         tiles.append((f"{pieces} x" if pieces > 1 else "", part.name, _shapes(part.key, layout)))
     for name, solid in model.printed(layout).items():
         lying = solid.rotate([-90, 0, 0]).mirror([0, 0, 1])
-        tiles.append(("printed", {"guard": "guard ring"}.get(name, name), [shape(lying, scenes.FRONT)]))
+        tiles.append(("printed", {"guard": "guard ring"}.get(name, name), [shape(lying, bodies.FRONT)]))
     rows = -(-len(tiles) // _COLUMNS)
     on = Drawing(40 + _COLUMNS * _WIDE, 90 + rows * _HIGH, f"Parts of the {table.builds[build].name.lower()}")
     on.text(30, 48, f"{table.builds[build].name}: all parts", 28, weight="bold")
@@ -57,9 +57,9 @@ def _shapes(key: str, layout: Layout) -> list[Shape]:
     """Bodies of a part by its key. Raises TableError for a part that has no picture."""
     devices = {"zero": "board", "pi4": "board", "camera": "camera", "button-30": "button", "button-60": "button"}
     if key in devices:
-        return scenes.thing(layout, devices[key])
+        return bodies.thing(layout, devices[key])
     if key.startswith("panel"):
-        return scenes.thing(layout, "panel")
+        return bodies.thing(layout, "panel")
     if key not in _BODIES:
         raise TableError(f"part_pictures.py has no picture of {key}.")
     return [shape(solid, colour) for solid, colour in _BODIES[key]()]
@@ -166,7 +166,7 @@ _BODIES: dict[str, Any] = {
     "shrink": lambda: [(_tube(2.4, 1.8, 40).rotate([0, 0, 80]), _DARK)],
     "filament": lambda: [
         (_tube(100, 27, 4) + _tube(100, 27, 4).translate([0, 60, 0]), _DARK),
-        (_tube(85, 60, 56).translate([0, 4, 0]), scenes.FRONT),
+        (_tube(85, 60, 56).translate([0, 4, 0]), bodies.FRONT),
     ],
     "insert": lambda: [(_tube(2.3, 1.5, 5.7), _BRASS)],
     "screw-lid": lambda: _screw(3, 8),

@@ -53,25 +53,39 @@ def render(shapes: list[Shape], view: View, background: Colour = (255, 255, 255)
     axes = _axes(view)
     width, height = (side * _FINE for side in view.size)
     turned = [each.corners @ axes.T for each in shapes]
-    points = np.concatenate([each.reshape(-1, 3) for each in turned])
-    low, high = points.min(axis=0), points.max(axis=0)
-    scale = (1 - 2 * view.margin) * min(width / (high[0] - low[0]), height / (high[1] - low[1]))
-    middle = (low + high) / 2
+    scale, middle = _fit(turned, view)
     depth = np.full((height, width), np.inf)
     slope = np.zeros((height, width, 3))
     thing = np.full((height, width), -1)
-    light = axes @ _LIGHT
     for number, corners in enumerate(turned):
         normals = _normals(corners)
         faces = normals[:, 2] < -1e-9  # of a closed solid the others are hidden
         on_paper = (corners[faces] - middle) * (scale, -scale, 1.0) + (width / 2, height / 2, 0)
         _draw(on_paper, normals[faces], number, depth, slope, thing)
-    shade = 0.62 + 0.38 * np.clip(slope @ light, 0, 1)
+    shade = 0.62 + 0.38 * np.clip(slope @ _LIGHT, 0, 1)
     colours = np.array([*(each.colour for each in shapes), background], np.float64)
     picture = colours[thing] * np.where(thing < 0, 1.0, shade)[..., None]
     picture[_lines(depth, slope, thing, scale)] = _LINE
     fine = Image.fromarray(picture.clip(0, 255).astype(np.uint8))
     return fine.resize(view.size, Image.Resampling.BOX)
+
+
+def places(shapes: list[Shape], view: View, points: Array) -> Array:
+    """Where points of the scene are in the picture that `render` draws of it, pixels; (n, 2)."""
+    axes = _axes(view)
+    scale, middle = _fit([each.corners @ axes.T for each in shapes], view)
+    turned = (np.asarray(points, np.float64) @ axes.T - middle)[:, :2] * (scale, -scale)
+    found: Array = turned / _FINE + np.array(view.size) / 2
+    return found
+
+
+def _fit(turned: list[Array], view: View) -> tuple[float, Array]:
+    """Scale, and the middle of what is shown."""
+    width, height = (side * _FINE for side in view.size)
+    points = np.concatenate([each.reshape(-1, 3) for each in turned])
+    low, high = points.min(axis=0), points.max(axis=0)
+    scale = (1 - 2 * view.margin) * min(width / (high[0] - low[0]), height / (high[1] - low[1]))
+    return float(scale), (low + high) / 2
 
 
 def _axes(view: View) -> Array:

@@ -1,152 +1,250 @@
-"""What the pictures of the builds show: the case's parts and simple bodies in the place of what is bought."""
+"""The pictures of the builds, with names in them: what each shows, from where, and what is named."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import manifold3d
-from PIL import Image
+import numpy as np
 
-from hardware.make.case import model
-from hardware.make.case.layout import INSERT_DEEP, Layout, free, screws
-from hardware.make.renders.render import Colour, Shape, View, render, shape
+from hardware.make.case import flat_cable, model
+from hardware.make.case.layout import (
+    GUARD_HEIGHT,
+    HOOD_HEIGHT,
+    Layout,
+    Screw,
+    guard_radius,
+    hood_radius,
+    nut_block,
+    screws,
+)
+from hardware.make.case.reach import header
+from hardware.make.renders import bodies, cables
+from hardware.make.renders.labels import Label, labelled
+from hardware.make.renders.render import Shape, View, shape
+from hardware.make.tables import parts, wires
 
 SIZE, _WIDE = (760, 580), (960, 560)
-FRONT, LID, RING, BRASS, STEEL = (236, 190, 92), (214, 168, 74), (92, 104, 118), (216, 164, 60), (176, 184, 192)
-_COLOURS: dict[str, Colour] = {
-    "plate": (46, 125, 62),
-    "parts": (52, 58, 66),
-    "solder": (150, 158, 166),
-    "sockets": (190, 196, 202),
-    "header and plugs": (40, 42, 48),
-    "power plug": (70, 74, 82),
-    "camera cable": (240, 236, 222),
-    "cable": (240, 236, 222),
-    "card": (60, 90, 160),
-    "lens": (34, 38, 44),
-    "glass": (14, 18, 26),
-    "plugs": (40, 42, 48),
-    "body": (206, 52, 52),
-    "nut": (60, 64, 70),
-    "LED": (90, 220, 110),
-    "clock": (40, 92, 150),
-    "flash board": (200, 64, 47),
-    "buzzer": (40, 42, 48),
+
+
+def picture(layout: Layout, name: str) -> str:
+    """A picture of a case with names in it, as SVG: closed, exploded, printed, or a step. Raises KeyError."""
+    shapes, view, labels, title = _SCENES[name](layout)
+    return labelled(shapes, view, labels, title)
+
+
+_Scene = tuple[list[Shape], View, list[Label], str]
+
+
+def _closed(layout: Layout) -> _Scene:
+    given, middle = layout.given, layout.middle
+    things = bodies.things(layout, "button", "panel", "camera", "lens light")
+    labels = [
+        Label("vents", (middle + 21, given.height, 40), 1),
+        Label("hood, and the lens in it", (middle + hood_radius(layout), given.lens_y + 2, -HOOD_HEIGHT)),
+        Label("panel", (layout.panel_x + 6, given.panel_y + layout.panel.height / 2, 2), -1),
+        Label("guard ring", (middle + guard_radius(layout), given.button_y + 4, -GUARD_HEIGHT), 1),
+        Label("button", (middle - 8, given.button_y, -8), -1),
+        Label("lid, four screws M3x8", (given.width, 30, given.depth - 1), 1),
+    ]
+    if given.lens_light:
+        labels.append(Label("lens light", (middle + 19, given.lens_y, 0), 1))
+    return [*bodies.case(layout), *things, *bodies.cap(layout)], View(-28, 16, SIZE), labels, _title(layout)
+
+
+def _exploded(layout: Layout) -> _Scene:
+    far, given, board = layout.given.depth * 1.6, layout.given, layout.board
+    labels = [
+        Label("front", (4, 60, 0), -1),
+        Label("board on its four posts", (given.board_x + 6, given.board_y + 12, layout.board_z - 2 + far), 1),
+        Label("header", (given.board_x + 30, given.board_y + board.height - 4, layout.board_z - 14 + far), 1),
+        Label(
+            "keyholes: it hangs on two screws", (given.keyhole[1][0], given.keyhole[1][1] + 4, layout.rim + far), 1
+        ),
+        Label(_ties(layout), (given.exits[-1], 9, layout.rim - 6 + far), 1),
+    ]
+    labels += [
+        Label(f"{name} (optional)", (x + 8, y + height / 2, layout.rim - depth + far), 1)
+        for name, (x, y, _, height, depth) in given.extras.items()
+    ]
+    shapes = [*bodies.steps(layout, 4), *bodies.lid(layout, far), *bodies.cap(layout)]
+    return shapes, View(-52, 18, _WIDE), labels, f"{_title(layout)}, lid off"
+
+
+def _inside(step: int, layout: Layout) -> _Scene:
+    """The front from behind, and what this step adds to it."""
+    given, can, middle = layout.given, layout.can, layout.middle
+    clamp = max((screw for screw in screws(layout) if screw.kind == "M2.5x5" and screw.post_z == can.wall), key=_x)
+    post = max((screw for screw in screws(layout) if screw.kind == "M2x6"), key=lambda screw: (screw.x, -screw.y))
+    back = layout.camera_front + 2
+    panel_back = layout.panel_z + layout.panel.plate
+    corner = layout.columns()[-1]
+    found = {
+        1: [
+            Label("insert, in each corner", (*corner, layout.rim)),
+            Label("posts of the camera", (post.x, post.y, post.z)),
+            Label("window of the lens", (middle - 4, given.lens_y - 4, can.thin), 1),
+            Label("clamps of the panel", (clamp.x, clamp.y, clamp.z)),
+            Label("ribs: the panel stands on them", (layout.panel_x + 4, given.panel_y - 1, 5)),
+            Label("hole of the button", (middle - 12, given.button_y, can.wall), 1),
+            Label("pocket of the tripod's nut", (middle - 4, 9, nut_block(layout)[5]), 1),
+            Label("exit of a cable", (given.exits[-1], 2, layout.rim - 3), -1),
+        ],
+        2: [
+            Label("four screws M2x6", (post.x, post.y, back + 1)),
+            Label("its cable points down", (middle - 4, given.lens_y - 15, back + 3), 1),
+            Label("the lens is in its window", (middle + 6, given.lens_y + 2, back), -1),
+        ],
+        3: [
+            Label("M2.5x5 with its washer, at each side", (clamp.x, clamp.y, clamp.z + 1)),
+            Label("its four pins: above", (middle - 4, given.panel_y + layout.panel.height - 2, panel_back + 9), 1),
+            Label("it stands on the ribs", (layout.panel_x + 5, given.panel_y - 1, panel_back), 1),
+        ],
+        4: [
+            Label("nut", (middle + 4, given.button_y + layout.button.nut / 2 - 3, can.wall + 8), -1),
+            Label("switch, NO and COM: above", bodies.blade(layout, "NO")),
+            Label("lamp, + and −: below", bodies.blade(layout, "lamp +"), -1),
+            *([Label("lens light", (middle + 19, given.lens_y, 28), -1)] if given.lens_light else []),
+        ],
+    }[step]
+    names = {1: "Inserts", 2: "Camera", 3: "Panel", 4: "Button"}
+    view = View(206, 24, SIZE) if step == 4 else View(196, 5, SIZE)
+    return bodies.steps(layout, step), view, found, f"{_title(layout)}, from behind: {names[step].lower()}"
+
+
+def _board(layout: Layout) -> _Scene:
+    given, board = layout.given, layout.board
+    x, y, z = given.board_x, given.board_y, layout.board_z
+    camera = board.boxes["camera cable"]
+    power = board.boxes["power plug"]
+    card = board.boxes["card"]
+    plug = "power plug, in PWR IN" if given.board == "zero" else "power plug"
+    labels = [
+        Label("header: above", (x + 40, y + board.height - 3, z - 15), 1),
+        Label("header pin 1 is at this end", (x + 9, y + board.height - 4, z - 15), -1),
+        Label("four screws M2.5x5", (x + board.holes[0][0], y + board.holes[0][1], z - 3), -1),
+        Label("socket of the camera's cable", (x + (camera[0] + camera[3]) / 2, y + camera[4] - 3, z - camera[5]), 1),
+        Label(plug, (x + (power[0] + power[3]) / 2, y + power[1] + 5, z - 7)),
+        Label("card", (x + card[0] + 1, y + card[1] + 5, z), -1),
+        Label(_ties(layout), (given.exits[-1], 9, layout.rim - 6), 1),
+    ]
+    for name, (left, low, width, height, depth) in given.extras.items():
+        labels.append(Label(f"{name} (optional)", (left + width / 2, low + height / 2, layout.rim - depth)))
+    return bodies.lid(layout, 0), View(16, 20, SIZE), labels, f"{_title(layout)}: the lid, from the front's side"
+
+
+def _open(layout: Layout) -> _Scene:
+    """The lid beside the box, and the wires."""
+    table = parts()
+    shown = [wire for wire in wires() if wire.part in table.builds[layout.key].pins]
+    beside = [
+        Shape(cables.opened(layout, each.corners), each.colour)
+        for each in bodies.lid(layout, 0, ("camera cable", "power plug"))
+    ]
+    shapes = [*bodies.steps(layout, 4, ("cable",)), *beside, *cables.wires(layout, shown)]
+    blade = bodies.blade(layout, "NO")
+    first = header(layout, 1)
+    pin = cables.opened(layout, np.array([first[0], first[1], layout.board_z - 14]))
+    corner = cables.opened(layout, np.array([layout.given.width - 6, 40, layout.rim]))
+    labels = [
+        Label("front", (layout.given.width - 8, 20, layout.rim), -1),
+        Label("panel: 1, 3, 5, 6", (layout.middle + 6, layout.given.panel_y + layout.panel.height, 22), -1),
+        Label("button's switch: 11, 9", blade, -1),
+        Label("button's lamp: red 4, white", bodies.blade(layout, "lamp +"), -1),
+        Label("transistor in its tube: 13, 14", cables.transistor_place(layout), -1),
+        Label("header pin 1", tuple(pin), 1),
+        Label("lid, its inside up", tuple(corner), 1),
+    ]
+    if layout.given.lens_light:
+        labels.append(Label("lens light: 22, 20", (layout.middle + 19, layout.given.lens_y, 28), -1))
+    numbers = {"flash board": "16, 30", "buzzer": "18, 2, 34", "clock": "joins the panel's"}
+    for name, (x, y, width, height, depth) in layout.given.extras.items():
+        point = cables.opened(layout, np.array([x + width / 2, y + height / 2, layout.rim - depth]))
+        labels.append(Label(f"{name}: {numbers[name]}", tuple(point), 1))
+    return shapes, View(180, 24, (1000, 620)), labels, f"{_title(layout)}: the wires, the lid beside the box"
+
+
+def _cable(layout: Layout) -> _Scene:
+    """What is in the closed case with the camera's cable, without the front and a wall."""
+    front = model.in_place(layout)["front"]
+    given = layout.given
+    side = given.board == "zero"
+    far = 0.0 if side else given.width - layout.can.wall - 0.2
+    kept = manifold3d.Manifold.cube([layout.can.wall + 0.2, given.height, given.depth]).translate([far, 0, 0])
+    shapes = [
+        shape(front ^ kept, bodies.FRONT),
+        *bodies.things(layout, "camera", "panel", "button", without=("cable",)),
+        *bodies.lid(layout, 0, ("camera cable",)),
+        cables.flat(layout),
+    ]
+    lid = (given.width if side else 0, given.height - 14, layout.rim + 1)
+    made = flat_cable.bends(layout)
+    middle = flat_cable.surface(layout, 1.0)[:, 4]
+    loop, fold = (middle[round(made[number].along + made[number].length / 2)] for number in (2, 3))
+    labels = [
+        Label("1  down from the camera", tuple(middle[24]), -1),
+        Label("2  in a wide loop, up again", tuple(loop), -1),
+        Label("3  half around a pencil", tuple(fold), -1),
+        Label("4  along the wall" if side else "4  aside, and back", tuple(middle[round(made[4].along)]), 1),
+        Label("5  into the socket", tuple(middle[-9]), 1),
+        Label("lid, with the board", lid, 1 if side else -1),
+        Label("panel", (layout.panel_x + layout.panel.width / 2, given.panel_y + 6, 6)),
+    ]
+    view = View(-60, 18, (760, 620)) if side else View(82, 16, (760, 620))
+    return shapes, view, labels, f"{_title(layout)}: the camera's cable, seen through the front"
+
+
+def _close(layout: Layout) -> _Scene:
+    given, away = layout.given, layout.given.depth * 0.8
+    labels = [
+        Label("lid, four screws M3x8", (*layout.columns()[1], given.depth + away), 1),
+        Label("keyholes, to hang it", (given.keyhole[0][0], given.keyhole[0][1] + 8, given.depth + away), 1),
+        Label("exit of the cable", (given.exits[-1], 0, layout.rim - 3), -1),
+        Label("inserts", (*layout.columns()[3], layout.rim), -1),
+    ]
+    shapes = [*bodies.steps(layout, 4), *bodies.lid(layout, away)]
+    return shapes, View(212, 14, SIZE), labels, f"{_title(layout)}: the lid goes on (wires not drawn)"
+
+
+def _printed(layout: Layout) -> _Scene:
+    """What is printed, as it lies on the bed, and the coupon."""
+    shapes, labels, x = [], [], 0.0
+    names = {"guard": "guard ring"}
+    solids = {**model.printed(layout), "coupon": model.coupon(layout)}
+    for name, solid in solids.items():
+        low, high = solid.bounding_box()[:3], solid.bounding_box()[3:]
+        lying = solid.translate([x - low[0], -low[1], 0]).rotate([-90, 0, 0]).mirror([0, 0, 1])
+        shapes.append(shape(lying, bodies.LID if name == "coupon" else bodies.FRONT))
+        box = shapes[-1].corners.reshape(-1, 3)
+        point = (float(box[:, 0].max()) - 2, 2.0, float(box[:, 2].min()) + 2)
+        labels.append(Label(names.get(name, name), point, 1 if name in ("guard", "coupon", "hood") else -1))
+        x += high[0] - low[0] + 12
+    return shapes, View(-20, 38, (960, 420)), labels, f"{_title(layout)}: what is printed, and the coupon"
+
+
+_SCENES: dict[str, Callable[[Layout], _Scene]] = {
+    "closed": _closed,
+    "exploded": _exploded,
+    "printed": _printed,
+    "step-1-inserts": partial(_inside, 1),
+    "step-3-camera": partial(_inside, 2),
+    "step-4-panel": partial(_inside, 3),
+    "step-5-button": partial(_inside, 4),
+    "step-6-board": _board,
+    "step-7-wires": _open,
+    "step-8-cable": _cable,
+    "step-9-close": _close,
 }
 
 
-def picture(layout: Layout, name: str) -> Image.Image:
-    """A picture of a case: closed, exploded, printed, or a step. Raises KeyError for another name."""
-    if name == "closed":
-        things = _things(layout, "button", "panel", "camera", "lens light")
-        return render([*_case(layout), *things, *_cap(layout)], View(-28, 16, SIZE))
-    if name == "exploded":
-        far = layout.given.depth * 1.6
-        return render([*_steps(layout, 4), *_lid(layout, far), *_cap(layout)], View(-52, 18, _WIDE))
-    if name == "printed":
-        return printed(layout)
-    if name == "step-6-board":
-        return render(_lid(layout, 0), View(16, 20, SIZE))
-    if name == "step-8-close":
-        return render([*_steps(layout, 4), *_lid(layout, layout.given.depth * 0.8)], View(212, 14, SIZE))
-    step = {"step-1-inserts": 1, "step-3-camera": 2, "step-4-panel": 3, "step-5-button": 4}[name]
-    return render(_steps(layout, step), View(196, 5, SIZE))
+def _title(layout: Layout) -> str:
+    return parts().builds[layout.key].name
 
 
-def printed(layout: Layout) -> Image.Image:
-    """The printed parts of a case as they lie on the bed, and the coupon."""
-    shapes, x = [], 0.0
-    for solid, colour in (*((each, FRONT) for each in model.printed(layout).values()), (model.coupon(layout), LID)):
-        low, high = solid.bounding_box()[:3], solid.bounding_box()[3:]
-        lying = solid.translate([x - low[0], -low[1], 0]).rotate([-90, 0, 0])
-        shapes.append(shape(lying.mirror([0, 0, 1]), colour))
-        x += high[0] - low[0] + 12
-    return render(shapes, View(-20, 38, (960, 420)))
+def _ties(layout: Layout) -> str:
+    return "blocks: the cables are tied to them" if len(layout.given.exits) > 1 else "block: the cable is tied to it"
 
 
-def thing(layout: Layout, name: str) -> list[Shape]:
-    """A bought thing alone, without its plugs."""
-    return [
-        *_things(layout, name, without=("plugs", "power plug", "cable", "camera cable")),
-        *(_cap(layout) if name == "button" else []),
-    ]
-
-
-def _steps(layout: Layout, number: int) -> list[Shape]:
-    """The front after this many steps: inserts, camera, panel, button."""
-    case = model.in_place(layout)
-    found = [shape(case["front"], FRONT), *_inserts(layout)]
-    for step, name in enumerate(("camera", "panel", "button"), start=2):
-        if number >= step:
-            found += _things(layout, name, *(["lens light"] if name == "button" else []))
-    heads = {"M2x6": 2, "M2.5x5": 3}
-    for screw in screws(layout):
-        if screw.post_z == layout.can.wall and number >= heads[screw.kind]:
-            back = screw.z + (1.1 if screw.kind == "M2x6" else 0.0)
-            found.append(_head(screw.x, screw.y, back, 1.9 if screw.kind == "M2x6" else 4.0))
-    if number >= 4:
-        found += [shape(case["guard"], RING), shape(case["hood"], RING)]
-    return found
-
-
-def _case(layout: Layout) -> list[Shape]:
-    case = model.in_place(layout)
-    return [
-        shape(case[name], colour)
-        for name, colour in (("front", FRONT), ("lid", LID), ("hood", RING), ("guard", RING))
-    ]
-
-
-def _lid(layout: Layout, away: float) -> list[Shape]:
-    found = [shape(model.in_place(layout)["lid"], LID, (0, 0, away))]
-    found += _things(layout, "board", *layout.given.extras, move=(0, 0, away))
-    for screw in screws(layout):
-        if screw.post_z == layout.rim:
-            head = manifold3d.Manifold.cylinder(1.6, 2.4, 2.4, 24)
-            found.append(shape(head.translate([screw.x, screw.y, screw.z - 3.0 + away]), STEEL))
-    return found
-
-
-def _things(
-    layout: Layout, *names: str, move: tuple[float, float, float] = (0, 0, 0), without: tuple[str, ...] = ()
-) -> list[Shape]:
-    found, seen = [], set()
-    for placed in free(layout):
-        if (
-            placed.thing in names
-            and placed.name not in ("washer", *without)
-            and (placed.thing, placed.name) not in seen
-        ):
-            seen.add((placed.thing, placed.name))
-            colour = _COLOURS.get(placed.thing) or _COLOURS[placed.name]
-            found.append(shape(_body(placed.name, placed.box), colour, move))
-    return found
-
-
-def _body(name: str, box: tuple[float, ...]) -> Any:
-    x0, y0, z0, x1, y1, z1 = box
-    if name == "parts":  # a chip in the place of all
-        side = min(14.0, 0.4 * (x1 - x0), 0.6 * (y1 - y0))
-        x0, y0 = (x0 + x1 - side) / 2, (y0 + y1 - side) / 2
-        x1, y1 = x0 + side, y0 + side
-    if name in ("body", "nut", "lens", "LED"):
-        radius = (x1 - x0) / 2 * (0.62 if name == "lens" else 1)
-        return manifold3d.Manifold.cylinder(z1 - z0, radius, radius, 48).translate([(x0 + x1) / 2, (y0 + y1) / 2, z0])
-    return manifold3d.Manifold.cube([x1 - x0, y1 - y0, z1 - z0]).translate([x0, y0, z0])
-
-
-def _cap(layout: Layout) -> list[Shape]:
-    """What a guest sees of button and lens."""
-    button, y = layout.button, layout.given.button_y
-    rim = manifold3d.Manifold.cylinder(2.5, button.rim / 2, button.rim / 2, 64).translate([layout.middle, y, -2.5])
-    dome = manifold3d.Manifold.sphere(button.rim / 2 - 2, 64).scale([1, 1, 0.5]).trim_by_plane([0, 0, -1], 0)
-    return [shape(rim, (40, 42, 48)), shape(dome.translate([layout.middle, y, -2.5]), (206, 52, 52))]
-
-
-def _inserts(layout: Layout) -> list[Shape]:
-    rod = manifold3d.Manifold.cylinder(INSERT_DEEP, 2.3, 2.3, 24) - manifold3d.Manifold.cylinder(99, 1.5, 1.5, 24)
-    return [shape(rod.translate([x, y, layout.rim - INSERT_DEEP + 0.3]), BRASS) for x, y in layout.columns()]
-
-
-def _head(x: float, y: float, z: float, radius: float) -> Shape:
-    return shape(manifold3d.Manifold.cylinder(1.2, radius, radius, 24).translate([x, y, z]), STEEL)
+def _x(screw: Screw) -> float:
+    return screw.x
