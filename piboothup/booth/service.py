@@ -117,7 +117,7 @@ class BoothService:
         self._disks_seen = 0
         self._upload_status_reader = UploadStatusReader(spool, runtime, context)
         self._presenter = Presenter(config, spool, clock, devices, self._camera, self._panel, self._saver, store)
-        self._menu_options = MenuOptionsReader(config, spool, clock, store)
+        self._menu_options = MenuOptionsReader(config, spool, clock, store, runtime)
         self._realtime = RealTime()
         self._device_start = DeviceStart(
             clock, self._camera, self._panel, devices.button, self._realtime, load_libraries, post

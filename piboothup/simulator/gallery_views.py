@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from piboothup.booth.flow import menu, pages
-from piboothup.booth.flow.actions import EventUsage
+from piboothup.booth.flow import menu, offers, pages
+from piboothup.booth.flow.actions import CopyPhotos, CopyProgress, EventUsage, StickOffer
 from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
 from piboothup.booth.flow.menu import MenuOptions
@@ -23,6 +23,7 @@ from piboothup.config.secret import Secret
 from piboothup.problems import problem
 from piboothup.records import replace
 from piboothup.root_requests import StickResult
+from piboothup.spool.admin.stick_copy import CopyState
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState, UploaderState
 
@@ -32,6 +33,8 @@ SELECTION = (
     *("ready-offline", "no-camera", "off"),
 )
 """Names of the views in the README's picture."""
+_COPY = CopyPhotos("sda1", "sda1.7", "", "abcd1234", needs_secret=False)
+_COPY_ANY = replace(_COPY, link_id="")
 _UNSAVED = ("jpeg", "exif", "ram", "limit", "card", "defect")
 """Reasons for photos that are not saved."""
 _WELL = dict.fromkeys(("camera", "card", "light", "supply", "wifi", "clock", "key", "event"), True)
@@ -219,6 +222,17 @@ def menu_examples(box: View) -> dict[str, View]:
         **{
             f"stick-{result.replace('_', '-')}": seen(pages.error_page(f"stick_{result}"))
             for result in list(StickResult)[1:]
+        },
+        "copy-offer": seen(offers.copy_question(StickOffer(_COPY, 143, box.event_title, resumes=False))),
+        "copy-offer-one": seen(offers.copy_question(StickOffer(_COPY, 1, box.event_title, resumes=False))),
+        "copy-offer-no-event": seen(offers.copy_question(StickOffer(_COPY_ANY, 143, "", resumes=False))),
+        "copy-begun": seen(offers.copy_page(CopyProgress("", "copying", 0, 143, None, "abcd1234", box.event_title))),
+        "copy": seen(offers.copy_page(CopyProgress("", "copying", 87, 143, 130, "abcd1234", box.event_title))),
+        **{
+            f"copy-{state.replace('_', '-')}": seen(
+                offers.copy_page(CopyProgress("", state, 143 if state == "done" else 87, 143, None, "", ""))
+            )
+            for state in list(CopyState)[1:]
         },
         "menu-status": replace(
             seen(chosen(first, "status")),

@@ -94,6 +94,49 @@ class TakeStick(MenuAction):
 
 
 @dataclass(frozen=True)
+class CopyPhotos(MenuAction):
+    """Copy the photos of one event to the stick of this name."""
+
+    disk: str
+    key: str
+    """Of the stick, another one each time that it is plugged in."""
+    uuid: str
+    """Id of its file system."""
+    link_id: str
+    """The event; "" for photos without one."""
+    needs_secret: bool
+    """Whether the stick must bear this box's secret: the operator's time is over, or nobody is asked."""
+
+
+@dataclass(frozen=True)
+class CopyProgress:
+    """A copy to a stick that is under way or has ended."""
+
+    key: str
+    """Of the stick."""
+    state: str
+    """A `CopyState`."""
+    done: int
+    total: int
+    left_s: int | None
+    """Time left, seconds; None = not known yet."""
+    link_id: str
+    title: str
+
+
+@dataclass(frozen=True)
+class StickOffer:
+    """A stick that photos may be copied to."""
+
+    action: CopyPhotos
+    photos: int
+    title: str
+    """Title of the event; "" for one that is not known, or none."""
+    resumes: bool
+    """A copy to it broke off: it goes on without a question."""
+
+
+@dataclass(frozen=True)
 class CountPhotos(MenuAction):
     """Count the photos of each event on the card."""
 

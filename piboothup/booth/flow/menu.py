@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from piboothup.booth.flow.actions import (
     ChooseEvent,
     ChooseLanguage,
+    CopyPhotos,
+    CopyProgress,
     CountPhotos,
     EventUsage,
     ForgetNetworks,
@@ -24,6 +26,7 @@ from piboothup.booth.flow.actions import (
     StartAiming,
     StartReadingCode,
     StartSelfTest,
+    StickOffer,
     SwitchOff,
     TakeStick,
     WipeEvent,
@@ -79,6 +82,9 @@ class MenuOptions:
     """Whether the library that reads codes is installed."""
     has_stick: bool = False
     """Whether a stick with settings is plugged in."""
+    copy_offer: StickOffer | None = None
+    copying: CopyProgress | None = None
+    """A stick that photos may be copied to now; and the copy that is under way, or has just ended."""
     is_new: bool = False
     """Whether the box has neither key nor event, and no photo yet."""
     set_up_url: str = ""
@@ -332,6 +338,8 @@ def _page_while_running(action: MenuAction, item: Item, page: Page, options: Men
             return Page(PageKind.AIM)
         case StartReadingCode():
             return reading_page()[0]
+        case CopyPhotos():
+            return replace(page, kind=PageKind.COPY, items=(), total=page.number, number=0, awaits=action)
         case _:
             return Page(PageKind.WAIT, text_key=item.text_key, awaits=action)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from piboothup.booth.flow.actions import EventUsage, ForgetNetworks, MenuAction, TakeStick, UseCode
+from piboothup.booth.flow.actions import CopyPhotos, EventUsage, ForgetNetworks, MenuAction, TakeStick, UseCode
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.records import dataclass
 from piboothup.spool.event_titles import Album, AlbumEvent
@@ -49,6 +49,10 @@ class PageKind(StrEnum):
     """The question for the country, where a code has a network and none is known; no answer is one too."""
     STICK = "stick"
     """The question about a stick that was plugged in."""
+    COPY_OFFER = "copy_offer"
+    """The question whether photos are to be copied to a stick."""
+    COPY = "copy"
+    """The copy: its progress, then its result."""
     LANGUAGES = "languages"
     WIPE = "wipe"
     WIPE_ONE = "wipe_one"
@@ -84,6 +88,8 @@ class Item:
     title_id: str = ""
     """Shown instead of a title that the panel's font can't draw."""
     checked: bool = False
+    number: int = 0
+    """Number in the text."""
     hold_s: float = CHOOSE_HOLD_S
 
 
@@ -113,6 +119,10 @@ class Page:
     """Key of the text in `MenuTexts.results`, for a page with a result."""
     awaits: MenuAction | None = None
     number: int = 0
+    total: int = 0
+    """All photos of a copy, of which `number` are on the stick."""
+    left_s: int | None = None
+    """Time left of a copy, seconds; None = not known yet."""
     is_good: bool = True
     """False: the page shows an error."""
     usage: EventUsage | None = None
@@ -136,14 +146,14 @@ class Page:
     @property
     def takes_photos(self) -> bool:
         """Whether a press takes a photo while the page is open."""
-        return self.kind in (PageKind.READ_CODE, PageKind.STICK)
+        return self.kind in (PageKind.READ_CODE, PageKind.STICK, PageKind.COPY_OFFER, PageKind.COPY)
 
     @property
     def idle_timeout_s(self) -> float:
         """Time without a press after which the page is closed, seconds."""
         if self.kind in (PageKind.AIM, PageKind.READ_CODE, PageKind.SET_UP_PAGE):
             return _LENS_TIMEOUT_S
-        is_roots = isinstance(self.awaits, UseCode | TakeStick | ForgetNetworks)
+        is_roots = isinstance(self.awaits, UseCode | TakeStick | CopyPhotos | ForgetNetworks)
         return _ROOT_TIMEOUT_S if is_roots else _IDLE_TIMEOUT_S
 
 

@@ -137,6 +137,8 @@ class Booth:
     """The menu's page while the menu is open."""
     stick_seen: bool = False
     """It was asked about the stick that is plugged in."""
+    copy_seen: str = ""
+    """Key of the stick that it was asked about for photos."""
     set_up_seen: bool = False
     """Set-up has opened by itself."""
 

@@ -19,8 +19,9 @@ from piboothup.booth.flow import actions, menu, pages
 from piboothup.booth.flow.actions import EventUsage, MenuAction
 from piboothup.booth.flow.events import ActionDone, Event
 from piboothup.booth.flow.pages import Page
+from piboothup.booth.operations import stick_copies
 from piboothup.booth.operations.active_settings import SettingsStore
-from piboothup.booth.operations.code_reading import CodeReading
+from piboothup.booth.operations.code_reading import CodeReading, parted
 from piboothup.booth.operations.root_helper import RootHelper
 from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.threads import set_background
@@ -121,8 +122,8 @@ class ActionRunner:
                 return self._read_code()
             case actions.UseCode():
                 return self._use_code(action)
-            case actions.TakeStick():
-                return self._take_stick()
+            case actions.TakeStick() | actions.CopyPhotos():
+                return self._use_stick(action)
             case actions.CountPhotos():
                 return self._count_photos()
             case actions.WipeEvent(usage):
@@ -213,7 +214,7 @@ class ActionRunner:
         """Have root's helper take the code; it is in force before a network is joined. What it leaves out stays."""
         code = self._with_event(action.code if isinstance(action.code, BoothCode) else BoothCode(wifi=action.code))
         is_new_event = bool(code.link_id) and self._meant_album(code) is None
-        settings, network = _parted(code)
+        settings, network = parted(code)
         if settings is not None and (answer := self._take_settings(settings)).outcome is not Outcome.DONE:
             return _not_taken(answer)
         turns = iter(range(int(RESULT_TIMEOUT_S / _POLL_S)))
@@ -247,6 +248,11 @@ class ActionRunner:
         if chosen:  # a choice may stand over the code
             self._settings_store.choose(**chosen)
         return answer
+
+    def _use_stick(self, action: actions.TakeStick | actions.CopyPhotos) -> Page | None:
+        if isinstance(action, actions.CopyPhotos):
+            return stick_copies.begin(action, self._runtime, self._spool.clock, self._root, self._ended)
+        return self._take_stick()
 
     def _take_stick(self) -> Page:
         """Have root's helper take the stick's file; ask about photos from before if it names another event."""
@@ -331,18 +337,6 @@ class ActionRunner:
 def _not_taken(answer: Answer) -> Page:
     """Error page of what root's helper did not take, or not wholly."""
     return pages.error_page("keeps_nothing" if answer.detail == KEEPS_NOTHING else "code_not_taken")
-
-
-def _changes_config(code: BoothCode) -> bool:
-    return code.key is not None or any((code.link_id, code.name, code.language, code.timezone))
-
-
-def _parted(code: BoothCode) -> tuple[BoothCode | None, BoothCode | None]:
-    """The settings of a code, which are in force at once, and its network, which takes a while to be joined."""
-    if code.wifi is None:
-        return code, None
-    network = BoothCode(wifi=code.wifi, country=code.country)
-    return (records.replace(code, wifi=None, country="") if _changes_config(code) else None), network
 
 
 def _usage(key: str, photos: EventPhotos) -> EventUsage:

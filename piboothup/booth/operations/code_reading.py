@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from piboothup import records
 from piboothup.booth.camera import code_reader
 from piboothup.booth.camera.code_reader import READ_SIZE, CodeReader
 from piboothup.booth.flow.events import CodeHinted, CodeRead, Event, ScanHint
@@ -12,7 +13,7 @@ from piboothup.booth.frame import Frame, shrunk
 from piboothup.booth.operations.frame_requests import FrameRequests
 from piboothup.clock import Clock
 from piboothup.config import Config, Secret
-from piboothup.config.codes import Code, CodeError, Fault, parse
+from piboothup.config.codes import BoothCode, Code, CodeError, Fault, parse
 
 
 class CodeReading:
@@ -43,3 +44,15 @@ class CodeReading:
             return parse(text.reveal(), self._album_url)
         except CodeError as error:
             return error.fault
+
+
+def _changes_config(code: BoothCode) -> bool:
+    return code.key is not None or any((code.link_id, code.name, code.language, code.timezone))
+
+
+def parted(code: BoothCode) -> tuple[BoothCode | None, BoothCode | None]:
+    """The settings of a code, which are in force at once, and its network, which takes a while to be joined."""
+    if code.wifi is None:
+        return code, None
+    network = BoothCode(wifi=code.wifi, country=code.country)
+    return (records.replace(code, wifi=None, country="") if _changes_config(code) else None), network

@@ -10,6 +10,7 @@ from pathlib import Path
 from piboothup.booth.camera import code_reader
 from piboothup.booth.flow.menu import OPERATOR_WINDOW_S, MenuOptions
 from piboothup.booth.operations.active_settings import SettingsStore
+from piboothup.booth.operations.stick_copies import StickCopies
 from piboothup.booth.panel.i18n import texts
 from piboothup.clock import Clock
 from piboothup.config import LANGUAGES, Config, EventPicsConfig, country
@@ -28,7 +29,13 @@ class MenuOptionsReader:
     """Reader of the menu's options; keeps the last count of photos without an event."""
 
     def __init__(
-        self, config: Config, spool: Spool, clock: Clock, settings_store: SettingsStore, root: Path = Path("/")
+        self,
+        config: Config,
+        spool: Spool,
+        clock: Clock,
+        settings_store: SettingsStore,
+        runtime: Path,
+        root: Path = Path("/"),
     ) -> None:
         """`root`: folder that stands for `/`, for tests."""
         self._operator_until_ns = {"always": None, "never": 0}.get(config.button.menu, int(OPERATOR_WINDOW_S * 1e9))
@@ -39,6 +46,7 @@ class MenuOptionsReader:
         self._spool = spool
         self._clock = clock
         self._settings_store = settings_store
+        self._copies = StickCopies(spool, runtime, clock, root)
         self._reads_codes: bool | None = None
         self._has_photos = False
         self._without_event = 0
@@ -66,7 +74,10 @@ class MenuOptionsReader:
             set_up_url=self._set_up_url,
         )
         now_ns = self._clock.boottime_ns()
-        if not options.allows_operator(now_ns):
+        is_open = options.allows_operator(now_ns)
+        offered, copying = self._copies.read(event.link_id, is_operators_time=is_open)
+        options = replace(options, copy_offer=offered, copying=copying)
+        if not is_open:
             return options
         changed = tuple(self._spool.listing.changed_ns(place) for place in (*WAITING, CONTEXTS))
         if now_ns >= self._count_at_ns or changed != self._counted:  # else a code would not ask about the last photo

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
-from piboothup.booth.flow.pages import Item, Page, PageKind, Part
+from piboothup.booth.flow.pages import CHOOSE_HOLD_S, Item, Page, PageKind, Part
 from piboothup.booth.flow.self_test_report import SELF_TEST_STEPS, SelfTestReport
 from piboothup.booth.frame import shrunk
 from piboothup.booth.panel import capture_screens, dither
@@ -48,6 +48,8 @@ TITLES = (0, 0, WIDTH_PX, _BOX[3] + 1)
 _SLOW_S = 2.0
 """An item that wants a longer press than this says so, seconds."""
 _RESULT_LINES = 6
+_RESULT_Y = 8
+"""Top of a copy's result: a line at the foot says what a press does."""
 _COARSE = (40, 40)
 """Greatest width and height of a picture with a code in it, pixels: the smallest code has 25 dots and a margin."""
 _FAR_HINTS: dict[str, str] = {ScanHint.SHOW: "show_far", ScanHint.CLOSER: "larger"}
@@ -64,6 +66,8 @@ def draw(image: Image.Image, view: View, page: Page, words: Texts) -> None:
         _aim(image, view, page, words)
     elif page.kind is PageKind.READ_CODE:
         _read_code(image, view, page, words)
+    elif page.kind is PageKind.COPY:
+        _copy(image, page, words)
     elif page.item is not None:
         _list(image, page, page.item, view.hold_progress, words)
     else:
@@ -98,11 +102,9 @@ def hold_ring(image: Image.Image, progress: HoldProgress, words: Texts) -> None:
 def _list(image: Image.Image, page: Page, item: Item, progress: HoldProgress | None, words: Texts) -> None:
     is_alone = len(page.items) == 1
     slow = words.menu.hold_slowly.format(s=f"{item.hold_s:g}") if item.hold_s >= _SLOW_S or is_alone else ""
-    _heading(
-        image,
-        _title(page, words) or words.menu.pages.get(page.kind, ""),
-        slow or f"{page.index + 1}/{len(page.items)}",
-    )
+    place = slow or f"{page.index + 1}/{len(page.items)}"
+    title = _title(page, words) or words.menu.pages.get(page.kind, "")
+    _heading(image, title, "" if page.kind is PageKind.COPY_OFFER else place)
     _item(image, item, progress.share if progress is not None else 0.0, words)
     _at_bottom(image, _hint(page, words))
 
@@ -122,7 +124,8 @@ def _text(item: Item, words: Texts) -> str:
         case "no_event":
             return f"{words.menu.items['no_event']} {readable_title(item.title, item.title_id)}"
         case _:
-            return readable_title(item.title, item.title_id) or words.menu.items.get(item.text_key, "")
+            text = words.menu.items.get(item.text_key, "").format(n=Count(item.number))
+            return readable_title(item.title, item.title_id) or text
 
 
 def _heading(image: Image.Image, title: str, place: str = "") -> None:
@@ -163,6 +166,8 @@ def _at_bottom(image: Image.Image, lines: Sequence[str]) -> None:
 
 
 def _hint(page: Page, words: Texts) -> Sequence[str]:
+    if page.kind is PageKind.COPY_OFFER:  # whose photos they are has the whole heading
+        return words.menu.press_photo, words.menu.hold_slowly.format(s=f"{CHOOSE_HOLD_S:g}")
     if page.takes_photos:
         return words.menu.press_photo, words.menu.hold_to_choose
     if page.usage is not None:
@@ -215,6 +220,24 @@ def _sentence(image: Image.Image, page: Page, words: Texts) -> None:
         small.draw(image, left, y + number * LINE_PX, line)
 
 
+def _copy(image: Image.Image, page: Page, words: Texts) -> None:
+    """Draw the progress of a copy and the time left, or its result; a press takes a photo all the while."""
+    _at_bottom(image, [words.menu.press_photo])
+    if page.text_key:
+        sign = icon("tick" if page.is_good else "warning")
+        left = MARGIN_PX + sign.width + 2 * GAP_PX
+        image.paste(255, (MARGIN_PX, _RESULT_Y), sign)
+        for number, line in enumerate(result(words.menu.results[page.text_key], page, WIDTH_PX - MARGIN_PX - left)):
+            face("small").draw(image, left, _RESULT_Y + number * LINE_PX, line)
+        return
+    _heading(image, _title(page, words) or words.menu.pages[page.kind])
+    text = words.menu.results["copy_progress"].format(n=page.number, total=page.total)
+    centred(image, 15, text, largest(text, TEXT_PX, face("mid").cap_px))
+    bar(image, 32, page.number / max(1, page.total), MARGIN_PX, TEXT_PX)
+    if page.left_s is not None:
+        centred(image, 43, words.menu.results["copy_left"].format(n=-(-page.left_s // 60)), face("small"))
+
+
 def result(text: str, page: Page, room_px: int) -> list[str]:
     """Lines of the whole sentence; a title without room is shortened."""
     small = face("small")
@@ -224,7 +247,7 @@ def result(text: str, page: Page, room_px: int) -> list[str]:
     for most in range(_RESULT_LINES, 0, -1):
         if len(title) > most:
             title[most - 1 :] = [small.shortened(" ".join(title[most - 1 :]), title_px)]
-        lines = small.balanced(text.format(n=Count(page.number), title=" ".join(title)), room_px)
+        lines = small.balanced(text.format(n=Count(page.number), total=page.total, title=" ".join(title)), room_px)
         if len(lines) <= _RESULT_LINES:
             break
     return lines[:_RESULT_LINES]

@@ -27,7 +27,8 @@ def menu_options_reader(
 ) -> MenuOptionsReader:
     clock = clock or HandClock()
     spool = open_spool(directory, clock)
-    return MenuOptionsReader(config, spool, clock, SettingsStore(config, directory, clock, lambda _: None), root)
+    store = SettingsStore(config, directory, clock, lambda _: None)
+    return MenuOptionsReader(config, spool, clock, store, directory / "run", root)
 
 
 def test_photos_without_event_counted_every_10_s_no_more_often(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from piboothup.booth.flow import menu, pages
-from piboothup.booth.flow.actions import EventUsage
+from piboothup.booth.flow import menu, offers, pages
+from piboothup.booth.flow.actions import CopyPhotos, EventUsage, StickOffer
 from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
 from piboothup.booth.flow.menu import MenuOptions
@@ -26,6 +26,7 @@ from piboothup.config.codes import BoothCode, Fault, OtherKind, WifiNetwork
 from piboothup.health import Check
 from piboothup.problems import Problem, codes, problem
 from piboothup.root_requests import StickResult, WifiResult
+from piboothup.spool.admin.stick_copy import CopyState
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.status import BoothState
 from piboothup.text import Count
@@ -36,6 +37,7 @@ STRAY = EventUsage("n1a2b3c4 0", "n1a2b3c4", "", 12, 12, has_event=False)
 """Photos that were taken without an event."""
 BOX = View(state=BoothState.MENU, box="K7QX")
 MANY = Count(9999)
+COPY = StickOffer(CopyPhotos("sda1", "sda1.7", "", "abcd1234", needs_secret=False), 143, "Anna & Ben", resumes=False)
 
 
 def same(one: Image.Image, other: Image.Image) -> bool:
@@ -49,7 +51,7 @@ def every_item() -> set[str]:
     wiping = menu.wipe_page((EventUsage("a 0", "a", "A", 1, 1), STRAY))
     code = BoothCode(Secret("0123456789"), "abcd1234")
     asked = [menu.page_of_code(code, OFFER), menu.page_of_code(code, silent)]
-    asked += [menu.page_of_code(WifiNetwork("Barn"), OFFER), menu.stick_page()]
+    asked += [menu.page_of_code(WifiNetwork("Barn"), OFFER), menu.stick_page(), offers.copy_question(COPY)]
     asked += [menu.page_of_code(WifiNetwork("Barn"), replace(OFFER, countries=("GB",)))]
     todo = [(menu.main_page(OFFER, 0), OFFER), (menu.main_page(silent, 0), silent), (wiping, silent)]
     todo += [(page, silent) for page in [*asked, menu.forget_page(pages.result_page("wiped", 1))]]
@@ -69,8 +71,10 @@ def test_menu_item_words_fit_their_frame_in_middle_font(language: str) -> None:
     said, mid = texts(language).menu, face("mid")
     assert every_item() - {"event", "language", "country"} == said.items.keys()
     room_px = WIDTH_PX - 1 - 4 * GAP_PX
-    too_wide = [text for text in said.items.values() if mid.width_px(text) > room_px]
-    assert too_wide == []
+    items = {key: text.format(n=MANY) for key, text in said.items.items()}
+    too_wide = [key for key, text in items.items() if mid.width_px(text) > room_px]
+    assert set(too_wide) <= {"copy"}
+    assert face("small").width_px(said.items["copy"].format(n=Count(999))) <= room_px
     assert [text for text in said.countries.values() if face("small").width_px(text) > room_px] == []
     assert mid.width_px(texts(language).name) <= WIDTH_PX - 1 - 4 * GAP_PX - 16
 
@@ -99,8 +103,11 @@ def test_every_other_text_of_the_menu_fits_where_it_stands(language: str) -> Non
     reasons = [text.format(detail=detail) for text in said.reasons.values() for detail in details]
     assert [text for text in reasons if len(small.wrapped(text, TEXT_PX)) > 3] == []
     assert all(" ".join(small.wrapped(text, TEXT_PX)) == text for text in reasons)
-    told = [text.format(n=Count(999), title="Anna & Ben") for text in said.results.values()]
-    assert [text for text in told if len(small.balanced(text, 86)) > 6] == []
+    told = {key: text.format(n=Count(999), total=999, title="Anna & Ben") for key, text in said.results.items()}
+    assert [text for text in told.values() if len(small.balanced(text, 86)) > 6] == []
+    assert [
+        text for key, text in told.items() if key.startswith("copy_") and len(small.balanced(text, 108)) > 4
+    ] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -123,6 +130,7 @@ def test_every_language_has_same_menu_and_step_words(language: str) -> None:
     assert said.hints.keys() == {*map(str, ScanHint), "show_far", "larger"}
     found = {f"code_{fault}" for fault in Fault} | {f"kind_{kind.name.lower()}" for kind in OtherKind}
     found |= {f"stick_{result}" for result in StickResult}
+    assert {f"copy_{state}" for state in list(CopyState)[1:]} <= set(said.results)
     assert found | {f"wifi_{result}" for result in WifiResult} <= said.results.keys()
     assert face("small").width_px(said.press_photo) <= TEXT_PX
 
@@ -339,6 +347,10 @@ def page_of(kind: PageKind) -> Page:
             return Page(kind)
         case PageKind.SET_UP_PAGE:
             return Page(kind, title=PAGE)
+        case PageKind.COPY_OFFER:
+            return offers.copy_question(COPY)
+        case PageKind.COPY:
+            return Page(kind, title="Anna & Ben", number=87, total=143, left_s=100)
         case PageKind.SELF_TEST:
             return Page(kind, report=SelfTestReport((None, None, None, None, problem("undervoltage"))))
         case PageKind.AIM:
@@ -372,7 +384,12 @@ def test_every_kind_of_page_has_a_picture_that_is_no_other_s(language: str) -> N
 def test_every_page_says_its_subject_and_what_a_hold_chooses(kind: PageKind, language: str) -> None:
     page, said, small = page_of(kind), texts(language), face("small")
     picture = drawn(page, language)
-    if page.items:
+    if kind in (PageKind.COPY_OFFER, PageKind.COPY):
+        assert shows(picture, "Anna & Ben", small) and shows(picture, said.menu.press_photo, small)
+        text = said.menu.items["copy"] if page.items else said.menu.results["copy_progress"]
+        text = text.format(n=Count(page.number), total=page.total)
+        assert shows(picture, text, largest(text, WIDTH_PX - 20, face("mid").cap_px))
+    elif page.items:
         title = said.menu.pages.get(kind) or page.title
         title = f"{said.menu.items['no_event']} {title}" if page.usage is not None else title
         assert shows(picture, title.split()[0], small)
