@@ -90,13 +90,14 @@ def run(
         taking.other_event = "" if recorded else root_settings_file.unnoted_event(box.settings_file)
     else:  # by the note alone nothing is known of the other steps
         taking = Import(box, done, note, lambda step: step in owed if recorded else step != WORDS)
+        taking.first_said = record.said if WORDS in owed else ""
     left = taking.take(content, [hashes[name] for name in found[1:]])
     _note_country(box, done)
     answer(box.boot, box.id, done)
     read = [sha256(left), *(hashes[name] for name in found[1:]), *map(_mark, unread)]
     needs_radio = not is_done and bool(done.file.country or done.file.networks)
     owed = (*taking.owed, *([_RADIO] if needs_radio else []))
-    keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), owed))
+    keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), owed, taking.owed_said))
     log.warning("card imported taken=%d mistakes=%d owed=%d", len(done.taken), len(done.mistakes), len(taking.owed))
     if needs_radio:
         put_in_force(done.file.country)

@@ -92,6 +92,8 @@ class Import:
         """Steps that have failed."""
         self.other_event = ""
         """An event that may have been named after the file was read, by an older program."""
+        self.first_said = ""
+        """Moment by which the file's words were said, if root's disk did not take them then."""
         self._done = done
         self._file = done.file
         self._has_key = not is_due(WORDS) and (self._file.key is not None or self._file.has_saved_key)
@@ -115,6 +117,11 @@ class Import:
         if self._file.country and self._step(_COUNTRY, self._take_country):
             taken.append(f"country: {self._file.country}")
         return self._clear(content)
+
+    @property
+    def owed_said(self) -> str:
+        """Moment by which the file's words were said, if they are owed."""
+        return (self.first_said or boot_start(self._box.clock)) if WORDS in self.owed else ""
 
     def _step(self, name: str, do: Callable[[], bool]) -> bool:
         """Do this step if it is due; whether it is done, now or before."""
@@ -184,6 +191,8 @@ class Import:
             return True
         masked = self._masked(content, self._file.secrets) or content
         said = (moment if self._done.is_of_stick else boot_start)(self._box.clock)  # a card's file is older
+        if self.first_said not in ("", said):
+            said = f"{self.first_said} {said}"
         if self._box.forgets:  # it is read at each start: the same words are said once
             said = sha256(masked)[:16]
         note = replace(self._note, box=self._box.id, has_boxes=self._note.has_boxes or self._file.has_boxes)

@@ -11,6 +11,7 @@ there were settings, in case the file is lost.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ from piboothup.config.settings import ALBUM_TOLD, revision
 from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.text import read_bytes
+
+log = logging.getLogger(__name__)
 
 _TOP = """\
 # What piboothup.toml on the card and the codes held before the lens said: root's helper writes this, and lays it over
@@ -91,7 +94,10 @@ def update(
     """Lay checked settings over those in the file, durably; see `updated`. Raises OSError, ConfigError."""
     content = updated(path, settings, said, anew=anew, note=note).encode()
     durable.update(path, content, mode=_MODE)
-    durable.update(copy_of(path), content, mode=_MODE)  # last: a copy alone tells that the file was lost
+    try:
+        durable.update(copy_of(path), content, mode=_MODE)  # last: a copy alone tells that the file was lost
+    except OSError as error:  # the settings are in force; the next import brings the copy up
+        log.error("settings not copied reason=%s", error.strerror or error)
 
 
 def updated(

@@ -225,12 +225,13 @@ def settle(directory: Path, config: Config, before: Config | None) -> None:
     durable.update(directory / FILE, as_toml(Said.by(config), found).encode())
 
 
-def void_event(directory: Path, said_event: str, *, everything: bool) -> None:
+def void_event(directory: Path, said_event: str, *, everything: bool, made: str = "") -> None:
     """Choose "no event" in place of a wiped one, or one chosen elsewhere: else the config's would come back.
 
     Raises OSError.
 
     `said_event`: what the config says for it (see `Said`), which is void too. `everything`: the other choices go.
+    `made`: moment of the wipe, which ends what was said before it as a choice does.
     """
     chosen, then = Choices(), Said(said_event, "", "", paused=False)
     if not everything:
@@ -239,7 +240,8 @@ def void_event(directory: Path, said_event: str, *, everything: bool) -> None:
             then = replace(found, event=said_event or found.event) if isinstance(found, Said) else then
         except (FileNotFoundError, _Damaged):
             chosen = Choices()
-    durable.update(directory / FILE, as_toml(then, replace(chosen, link_id="", album_id="")).encode())
+    chosen = replace(chosen, link_id="", album_id="", event_made=made or chosen.event_made)
+    durable.update(directory / FILE, as_toml(then, chosen).encode())
 
 
 def fingerprint(config: Config) -> str:

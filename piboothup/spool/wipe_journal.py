@@ -43,6 +43,8 @@ class WipeJournal:
     """The context of the booth that ran then: it stays, also after a power cut."""
     said_event: str = ""
     """What the config said for the event (see `choices.Said`), which a wipe of everything makes void."""
+    made: str = ""
+    """Moment at which it was begun (see `clock`)."""
 
     def covers(self, name: PhotoName) -> bool:
         """Whether this photo is deleted."""
@@ -112,4 +114,5 @@ def _parse(shown: dict[str, object]) -> WipeJournal:
         in_album=int(str(shown["in_album"])),
         in_use=frozenset(map(str, in_use)) if isinstance(in_use := shown.get("in_use"), list) else frozenset(),
         said_event=str(shown.get("said_event", "")),
+        made=str(shown.get("made", "")),
     )

@@ -502,6 +502,78 @@ def test_f12_a_late_import_ends_no_choice_of_this_start(
         box.take_card()
 
 
+def refuse_card(box: History, file: str) -> None:
+    """Start the box with a card's file that root's disk takes in part; the booth runs from then on."""
+    box.power_on()
+    replace = durable.replace
+
+    def refuse(path: Path, *given: Any, **how: Any) -> None:
+        if path.name == file:
+            _fail()
+        replace(path, *given, **how)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(durable, "replace", refuse)
+        box.take_card()
+
+
+REFUSED = ["settings.toml", "settings.toml.last", "key"]
+
+
+@pytest.mark.parametrize("file", REFUSED)
+@pytest.mark.parametrize(
+    ("said", "chosen"),
+    [
+        ('link_id = "card1234"', {"link_id": "tonight1", "album_id": ""}),
+        ('link_id = "tonight1"\nalbum_id = "a1"', {"link_id": "tonight1", "album_id": "b2"}),
+        ("[upload]\npaused = true", {"paused": False}),
+    ],
+)
+@pytest.mark.parametrize("fails", ["once", "twice in a boot"])
+def test_f12_a_card_that_failed_ends_no_choice_after_it(
+    box: History, file: str, said: str, chosen: dict[str, Any], fails: str
+) -> None:
+    """Its words are from before that boot, however late root's disk takes them."""
+    box.start()
+    box.card(f'[eventpics]\napi_key = "canary-key-1234"\n{said}')
+    refuse_card(box, file)
+    store = box.booth()
+    box.clock.pass_s(5)
+    if fails != "once":
+        box.fail_code(BoothCode(name="Stand 2"))
+    store.choose(**chosen)
+    for _ in range(2):
+        box.power_on()
+        box.take_card()
+        found = choices.Choices(**{name: getattr(box.booth().chosen, name) for name in chosen})
+        assert found == choices.Choices(**chosen)
+    assert "canary" in (box.box.etc / "key").read_text()
+
+
+@pytest.mark.parametrize("file", REFUSED)
+def test_f12_a_card_that_failed_has_the_word_at_the_next_start(box: History, file: str) -> None:
+    box.choose("former12")
+    box.card('[eventpics]\napi_key = "canary-key-1234"\nlink_id = "tonight1"')
+    refuse_card(box, file)
+    box.booth()
+    for _ in range(2):
+        assert box.in_force() == "tonight1"
+
+
+@pytest.mark.parametrize("file", REFUSED)
+def test_f12_a_wipe_of_all_outlasts_a_card_that_failed(box: History, file: str) -> None:
+    box.start()
+    box.card('[eventpics]\napi_key = "canary-key-1234"\nlink_id = "former12"')
+    refuse_card(box, file)
+    take(open_spool(box.spool.directory, box.clock), jpeg(), box.booth().active.context)
+    box.clock.pass_s(5)
+    box.wipe_all()
+    for _ in range(2):
+        assert box.in_force() == ""
+    box.name_on_card("tonight1")
+    assert box.in_force() == "tonight1"
+
+
 def test_f12_a_card_after_a_choice_of_another_thing_counts(box: History) -> None:
     """The language was chosen after the card was written, the event before."""
     box.choose("former12")

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Collection
 
 from piboothup import config
+from piboothup.clock import moment
 from piboothup.records import dataclass, replace
 from piboothup.spool import SpoolError, choices, commit, durable, handover, layout_version, wipe_journal
 from piboothup.spool.admin import inventory, wipe_steps
@@ -236,6 +237,7 @@ def _journal(spool: Spool, chosen: Plan, *, unsent: bool, in_use: Collection[str
         in_album=sum(event.in_album for event in chosen.events),
         in_use=frozenset(in_use),
         said_event=choices.Said.by(good.config).event if good.exists else "",
+        made=moment(spool.clock),
     )
 
 

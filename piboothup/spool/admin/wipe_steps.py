@@ -182,7 +182,7 @@ def delete_titles(spool: Spool, journal: WipeJournal, kept: set[str]) -> None:
         event_titles.write(directory, left)
     void_all = journal.everything and not (kept and journal.in_use)
     if void_all or _names_any(directory / choices.FILE, going):
-        choices.void_event(directory, journal.said_event, everything=void_all)
+        choices.void_event(directory, journal.said_event, everything=void_all, made=journal.made)
     good = directory / config.GOOD_FILE
     goes = _names_any(good, going) or (journal.everything and not _names_any(good, kept))
     if goes and not _forget_event(directory):
