@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from hardware.make.tables import FOLDER, TableError
 from piboothup.booth.flow import menu
 from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.panel.i18n import texts
+from piboothup.booth.panel.i18n.page import page_words
 from piboothup.config import LANGUAGES
+from tests.support.page_words import PAGE
 
 SVG = "{http://www.w3.org/2000/svg}"
 each_language = pytest.mark.parametrize("language", LANGUAGES)
@@ -51,6 +54,22 @@ def test_each_line_of_the_operators_card_has_a_remedy(language: str) -> None:
     assert len(rows) > 20
     assert [code for code, _, remedy in rows if not remedy.strip()] == []
     assert remedies.keys() <= texts(language).notices.keys()
+
+
+@each_language
+def test_the_lids_card_and_the_set_up_pages_say_the_same(language: str) -> None:
+    """Both are of one catalogue: no word of the card is another's, and the page shows each of them."""
+    names = [*re.findall(r'data-w="((?:lid|light)_\w+)"', PAGE.read_text(encoding="utf-8"))]
+    shown = [page_words(language)[name] for name in names]
+    assert len(shown) == 13
+    card = words_of(cards.lid(language))
+    assert sorted(" ".join(card).split()) == sorted([*" ".join(shown).split(), "1", "2", "3"])
+
+
+def test_the_light_is_drawn_alike_on_card_and_page() -> None:
+    (found,) = re.findall(r'id="lights">(.*?)</script>', PAGE.read_text(encoding="utf-8"))
+    rounded = {name: [[round(x, 3) for x in bar] for bar in bars] for name, bars in cards.LIGHTS.items()}
+    assert json.loads(found) == rounded
 
 
 @each_language
@@ -92,7 +111,7 @@ def test_the_albums_code_on_the_lid_is_read_back(link: str) -> None:
 
 def test_a_language_without_words_is_told() -> None:
     with pytest.raises(TableError, match=r"cards.toml has no words for the language fr"):
-        cards.lid("fr")
+        cards.operator("fr")
 
 
 @pytest.mark.process

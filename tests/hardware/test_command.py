@@ -34,14 +34,14 @@ def change(path: Path, old: str, new: str) -> None:
 
 
 def test_a_change_of_a_table_is_stale_until_it_is_made(copy: Path) -> None:
-    texts = ("bill", "README", "cards/lid-en.svg", "diagrams/power.svg")
+    texts = ("bill", "README", "cards/operator-en.svg", "diagrams/power.svg")
     assert (run(copy, "--check", *texts).returncode, run(copy, "--check", *texts).stdout) == (0, "")
     change(copy / "parts.toml", "price_eur = 28.0", "price_eur = 31.0")
-    change(copy / "cards.toml", "Press the button", "Press the big button")
+    change(copy / "cards.toml", "Operator's card", "The operator's card")
     change(copy / "README.md", "# Building the box", "# Build the box")
     checked = run(copy, "--check", *texts)
     assert checked.returncode == 1
-    stale = ["bill/pocket.csv", "bill/party.csv", "bill/desk.csv", "README.md", "cards/lid-en.svg"]
+    stale = ["bill/pocket.csv", "bill/party.csv", "bill/desk.csv", "README.md", "cards/operator-en.svg"]
     assert checked.stdout.splitlines() == [f"stale: {path}" for path in stale]
     made = run(copy, *texts)
     assert (made.returncode, made.stdout.splitlines()) == (0, [f"made: {path}" for path in stale])

@@ -49,8 +49,9 @@ def test_u08_page_is_one_small_file_that_asks_eventpics_alone() -> None:
         r"@import|url\(|XMLHttpRequest|sendBeacon|WebSocket|localStorage|sessionStorage|cookie", CODE
     )
     assert CODE.count("fetch(") == 1
-    api = EventPicsConfig().api_url
-    assert set(re.findall(r"https?://[a-z.]+", CODE)) == {api}
+    api, album = EventPicsConfig().api_url, EventPicsConfig().album_url.removesuffix("/{link_id}")
+    assert set(re.findall(r"https?://[a-z.]+", CODE)) == {api, album}
+    assert CODE.count(album) == 1, "in the guests' code, which the page itself never opens"
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', CODE)
     assert policy is not None
     assert "default-src 'none'" in policy[1]

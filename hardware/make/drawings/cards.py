@@ -1,6 +1,7 @@
 """Cards to print, in each language of the panel: one for the lid (A6), one for the operator (A4).
 
-What the panel says is taken from its catalogue, so a card says the same. Lengths are mm.
+What the panel says is taken from its catalogue, and what the lid's card says from that of the set-up page, which
+prints it too: so all say the same. Lengths are mm.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import segno
 from hardware.make.drawings.svg import FAINT, INK, Drawing
 from hardware.make.tables import FOLDER, TableError
 from piboothup.booth.panel.i18n import Texts, texts
+from piboothup.booth.panel.i18n.page import page_words
 
 _RED, _PALE = "#d62828", "#f3f6f9"
 _QUIET_MODULES = 4
@@ -40,25 +42,25 @@ _ITEMS = (
 
 def lid(language: str, album: str = "") -> str:
     """The lid's card; `album` is the guests' link, whose code is drawn; without it there is a place for the code."""
-    words = _words(language)
+    words = page_words(language)
     on = Drawing(105, 148, words["lid_title"], "mm")
     on.text(8, 16, words["lid_title"], 9.2, weight="bold")
     on.circle(84, 36, 13, fill="#3a434d")
     on.circle(84, 36, 11, fill=_RED)
     y = 29.0
-    for number, step in enumerate(words["lid_steps"], start=1):
+    for number in (1, 2, 3):
         on.circle(11, y - 1.4, 3, fill=INK)
         on.text(11, y + 0.1, str(number), 4, anchor="middle", weight="bold", fill="#ffffff")
-        for row in textwrap.wrap(step, 27):
+        for row in textwrap.wrap(words[f"lid_step_{number}"], 27):
             on.text(17, y, row, 4)
             y += 5.2
         y += 2.6
     y = max(y + 1, 60)
     on.text(8, y, words["light_title"], 5, weight="bold")
-    for pattern, meaning in zip(_LIGHTS, words["light"], strict=True):
+    for name, pattern in LIGHTS.items():
         y += 6.6
         _light(on, 8, y, pattern)
-        on.text(36, y, meaning, 3.8)
+        on.text(36, y, words[name], 3.8)
     side = 38.0
     left, top = 58.0, 105.0
     if album:
@@ -67,12 +69,12 @@ def lid(language: str, album: str = "") -> str:
         on.rect(
             left, top, side, side, fill="#ffffff", stroke=FAINT, **{"stroke-width": 0.4, "stroke-dasharray": "2 1.4"}
         )
-        on.text(left + side / 2, top + side / 2 + 1, words["album_place"], 3.2, anchor="middle", fill=FAINT)
+        on.text(left + side / 2, top + side / 2 + 1, words["lid_album_place"], 3.2, anchor="middle", fill=FAINT)
     y = 116.0
-    for row in textwrap.wrap(words["album_title"], 12):
+    for row in textwrap.wrap(words["lid_album_title"], 12):
         on.text(8, y, row, 6.4, weight="bold")
         y += 8
-    for row in textwrap.wrap(words["album"], 22):
+    for row in textwrap.wrap(words["lid_album"], 22):
         on.text(8, y, row, 3.8)
         y += 5
     on.rect(1, 1, 103, 146, rx=3, fill="none", stroke="#c3ccd5", **{"stroke-width": 0.3})
@@ -127,13 +129,13 @@ def is_same_page(first: bytes, second: bytes) -> bool:
     return len(pages[0]) == len(pages[1]) and looks_alike(drawn[0], drawn[1])
 
 
-_LIGHTS: tuple[tuple[tuple[float, float, float], ...], ...] = (
-    tuple((number * 1.2, 1.2, 0.15 + 0.85 * (1 - abs(number % 10 - 5) / 5)) for number in range(20)),
-    tuple((number * 4.0, 2.0, 1.0) for number in range(6)),
-    ((0, 3.0, 1.0), (5.0, 3.0, 1.0)),
-    tuple((number * 1.6, 0.8, 1.0) for number in range(15)),
-    ((0, 9.0, 1.0), (14.0, 9.0, 1.0)),
-)
+LIGHTS: dict[str, tuple[tuple[float, float, float], ...]] = {
+    "light_ready": tuple((number * 1.2, 1.2, 0.15 + 0.85 * (1 - abs(number % 10 - 5) / 5)) for number in range(20)),
+    "light_counts": tuple((number * 4.0, 2.0, 1.0) for number in range(6)),
+    "light_saved": ((0, 3.0, 1.0), (5.0, 3.0, 1.0)),
+    "light_busy": tuple((number * 1.6, 0.8, 1.0) for number in range(15)),
+    "light_trouble": ((0, 9.0, 1.0), (14.0, 9.0, 1.0)),
+}
 """How the light shines along 24 mm: where it begins, how long it lasts, how bright it is."""
 
 
@@ -216,14 +218,10 @@ def _height(row: _Row) -> int:
 
 
 def _words(language: str) -> dict[str, Any]:
-    """The cards' words with the panel's in them. Raises TableError for a language that cards.toml lacks."""
+    """The operator's words with the panel's in them. Raises TableError for a language that cards.toml lacks."""
     table = tomllib.loads((FOLDER / "cards.toml").read_text(encoding="utf-8"))
     if language not in table:
         raise TableError(f"cards.toml has no words for the language {language}.")
-    says = texts(language)
-    panel = {"press": says.press, "saved": says.saved, "scan": says.scan, "your_photos": says.your_photos}
-
-    def filled(value: Any) -> Any:
-        return [filled(each) for each in value] if isinstance(value, list) else value.format(**panel)
-
-    return {"remedies": table["remedies"][language], **{key: filled(value) for key, value in table[language].items()}}
+    saved = texts(language).saved
+    own = {key: words.format(saved=saved) for key, words in table[language].items()}
+    return {"remedies": table["remedies"][language], **own}

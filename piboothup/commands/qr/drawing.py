@@ -57,16 +57,16 @@ def png(code: Secret) -> bytes:
 
 
 def card(code: Secret, booking: Booking) -> str:
-    """The card for the lid of a box, in HTML: the code, what is in it but its secrets, and what to do with it."""
+    """The set-up card of a box, in HTML: the code, what is in it but its secrets, and what to do with it."""
     words = page_words(booking.language or "en")
     name = booking.code.name if isinstance(booking.code, BoothCode) else ""
     picture = _made(code).svg_inline(border=_QUIET_ZONE, light="#fff", omitsize=True)
-    lines = [f"<h1>{html.escape(name or words['lid_title'])}</h1>"]
+    lines = [f"<h1>{html.escape(name or words['card_title'])}</h1>"]
     if booking.title:
         lines.append(f"<h2>{html.escape(booking.title)}</h2>")
     lines += [f"<p>{html.escape(parts(booking, words))}</p>", picture]
     if not isinstance(booking.code, GuestLink):
-        steps = (words[f"lid_step_{number}"] for number in (1, 2, 3))
+        steps = (words[f"card_step_{number}"] for number in (1, 2, 3))
         lines.append("<ol>" + "".join(f"<li>{html.escape(step)}</li>" for step in steps) + "</ol>")
     if booking.has_key:
         lines.append(f'<p class="warn">{html.escape(words["key_warning"])}</p>')

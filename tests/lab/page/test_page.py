@@ -373,9 +373,36 @@ def test_u08_card_for_the_lid_is_printed_on_a_page(open_page: Open, look: str) -
     assert code.name == "Booth 7"
     said = page.tab.inner_text("body")
     assert said.startswith("Booth 7")
-    assert EN["lid_step_2"] in said and EN["key_warning"] in said
+    assert EN["card_step_2"] in said and EN["key_warning"] in said
     assert KEY not in said and "password" not in said
     assert page.tab.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_u08_guests_card_has_the_events_code_and_no_secret(open_page: Open, language: str) -> None:
+    words = page_words(language)
+    page = open_page(offline=True, locale=f"{language}-DE", viewport={"width": 794, "height": 1123})
+    page.tab.evaluate("window.print = () => { window.printed = true; dispatchEvent(new Event('beforeprint')); }")
+    page.tab.emulate_media(media="print")
+    for link in ("", "https://app.eventpics.net/aB3dEf6hIj1L"):
+        page.tab.emulate_media(media="screen")
+        page.fill(key=KEY, link=link, ssid="Barn", password="password")
+        page.tab.click("#print-lid")
+        assert page.tab.evaluate("window.printed")
+        page.tab.emulate_media(media="print")
+        said = " ".join(page.tab.inner_text("body").split())
+        shown = [name for name in words if name.startswith(("lid_", "light_")) and name != "lid_album_place"]
+        assert [name for name in shown if words[name] not in said] == []
+        assert (words["lid_album_place"] in said) == (not link)
+        assert not any(secret in said for secret in (KEY, "password", "Barn"))
+        assert page.tab.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+        if link:
+            assert page.seen() == (link, link)
+    boxes = page.tab.evaluate(
+        "[...document.querySelectorAll('#lid, #lid *')].map((each) => each.getBoundingClientRect().toJSON())"
+    )
+    assert [round(boxes[0][side] / 96 * 25.4) for side in ("width", "height")] == [105, 148]
+    assert all(box["right"] <= boxes[0]["right"] and box["bottom"] <= boxes[0]["bottom"] for box in boxes)
 
 
 def test_u08_sheet_of_a_table_prints_a_page_for_each_row(open_page: Open, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""Texts of the set-up page (`setup/page.html`) and of the printed set-up card: one module for each language.
+"""Texts of the set-up page (`setup/page.html`) and of the printed cards: one module for each language.
 
 The page carries them inside it, as it is one file; a test holds it to this catalogue, and
-`python -m tests.support.page_words` writes them into it. `{name}` stands for a value; `{set_up}` is the way through
-the panel's menu.
+`python -m tests.support.page_words` writes them into it. The lid's card of hardware/ is made of the same words.
+`{name}` stands for a value; `{set_up}` is the way through the panel's menu, `{saved}` and `{your_photos}` are the
+panel's words.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ class PageTexts:
     save_file_note: str
     print_card: str
     print_card_note: str
+    print_lid: str
+    print_lid_note: str
     key_warning: str
     wrong_key: str
     no_key: str
@@ -94,10 +97,23 @@ class PageTexts:
     part_event: str
     part_wifi: str
     part_name: str
+    card_title: str
+    card_step_1: str
+    card_step_2: str
+    card_step_3: str
     lid_title: str
     lid_step_1: str
     lid_step_2: str
     lid_step_3: str
+    light_title: str
+    light_ready: str
+    light_counts: str
+    light_saved: str
+    light_busy: str
+    light_trouble: str
+    lid_album_title: str
+    lid_album: str
+    lid_album_place: str
     fill_first: str
     file_comment: str
     footer: str
@@ -106,7 +122,14 @@ class PageTexts:
 def page_words(language: str) -> dict[str, str]:
     """The texts of `language`, such as "de", by their names."""
     catalogue: PageTexts = importlib.import_module(f"{__name__}.{language}").TEXTS
-    items = texts(language).menu.items
-    set_up = f"{items['set_up']}: {items['read_code']}"
+    says = texts(language)
+    items = says.menu.items
+    panel = {
+        "{set_up}": f"{items['set_up']}: {items['read_code']}",
+        "{saved}": says.saved,
+        "{your_photos}": says.your_photos,
+    }
     said = {field.name: getattr(catalogue, field.name) for field in fields(PageTexts)}
-    return {name: text.replace("{set_up}", set_up) for name, text in said.items()}
+    for word, text in panel.items():
+        said = {name: value.replace(word, text) for name, value in said.items()}
+    return said

@@ -70,8 +70,12 @@ TEXTS = PageTexts(
         "Kopiere piboothup.toml auf die Partition der Karte, die jeder Computer öffnet (bootfs). Die Box "
         "liest sie beim Start. Sie ist so geheim wie der Code."
     ),
-    print_card="Karte für den Deckel drucken",
+    print_card="Einrichtungskarte drucken",
     print_card_note="Mit dem Code und was damit zu tun ist, für alle, die die Box auspacken.",
+    print_lid="Karte für den Deckel drucken",
+    print_lid_note=(
+        "Für die Gäste: wie man drückt, was das Licht sagt, und der Code des Albums, wenn das Event ausgefüllt ist."
+    ),
     key_warning=(
         "Im Code steckt der Key zu deinem ganzen EventPics-Konto. Wer ihn fotografiert, hat diesen Key: "
         "zeige ihn nur der Box."
@@ -105,10 +109,23 @@ TEXTS = PageTexts(
     part_event="Event {event}",
     part_wifi="WLAN {ssid}",
     part_name="Name {name}",
-    lid_title="Fotobox",
-    lid_step_1="Steck die Box ein. Sie macht sofort Fotos.",
-    lid_step_2="Halte ihren Knopf fünf Sekunden, lass los und wähle „{set_up}“ im Menü.",
-    lid_step_3="Halte diese Karte 20 bis 25 cm vor die Linse und bestätige, was der Bildschirm fragt.",
+    card_title="Fotobox",
+    card_step_1="Steck die Box ein. Sie macht sofort Fotos.",
+    card_step_2="Halte ihren Knopf fünf Sekunden, lass los und wähle „{set_up}“ im Menü.",
+    card_step_3="Halte diese Karte 20 bis 25 cm vor die Linse und bestätige, was der Bildschirm fragt.",
+    lid_title="Drück den Knopf",
+    lid_step_1="Einmal drücken und zusammenrücken.",
+    lid_step_2="In die Linse schauen, solange es zählt.",
+    lid_step_3="„{saved}“: Euer Foto ist gespeichert.",
+    light_title="Was das Licht sagt",
+    light_ready="atmet: bereit, drück",
+    light_counts="blinkt: es zählt",
+    light_saved="zweimal: Foto gespeichert",
+    light_busy="flackert: einen Moment",
+    light_trouble="langsam: Bildschirm lesen",
+    lid_album_title="{your_photos}",
+    lid_album="Den Code mit dem Handy scannen.",
+    lid_album_place="der Code des Albums",
     fill_first="Fülle zuerst die Seite aus",
     file_comment="Für die Box: kopiere diese Datei auf die Partition bootfs der Karte. Sie ist geheim.",
     footer=(

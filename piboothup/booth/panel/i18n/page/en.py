@@ -67,8 +67,12 @@ TEXTS = PageTexts(
         "Copy piboothup.toml into the partition of the card that every computer opens (bootfs). The booth "
         "reads it when it starts. It is as secret as the code."
     ),
-    print_card="Print the card for the lid",
+    print_card="Print the set-up card",
     print_card_note="With the code and what to do with it, for whoever unpacks the booth.",
+    print_lid="Print the card for the lid",
+    print_lid_note=(
+        "For the guests: how to press, what the light says, and the album's code, if the event is filled in."
+    ),
     key_warning=(
         "The code holds the key of your whole EventPics account. Whoever photographs it has that key: show "
         "it to nobody but the booth."
@@ -101,10 +105,23 @@ TEXTS = PageTexts(
     part_event="event {event}",
     part_wifi="Wi-Fi {ssid}",
     part_name="name {name}",
-    lid_title="Photo booth",
-    lid_step_1="Plug the booth in. It takes photos at once.",
-    lid_step_2="Hold its button for five seconds, let go, and choose “{set_up}” in the menu.",
-    lid_step_3="Hold this card before the lens, 20 to 25 cm away, and agree to what the screen asks.",
+    card_title="Photo booth",
+    card_step_1="Plug the booth in. It takes photos at once.",
+    card_step_2="Hold its button for five seconds, let go, and choose “{set_up}” in the menu.",
+    card_step_3="Hold this card before the lens, 20 to 25 cm away, and agree to what the screen asks.",
+    lid_title="Press the button",
+    lid_step_1="Press once, and stand together.",
+    lid_step_2="Look into the lens while it counts.",
+    lid_step_3="“{saved}”: your photo is safe.",
+    light_title="What the light says",
+    light_ready="breathes: ready, press",
+    light_counts="blinks: it counts down",
+    light_saved="twice: your photo is saved",
+    light_busy="flickers: one moment",
+    light_trouble="slowly: read the screen",
+    lid_album_title="{your_photos}",
+    lid_album="Scan the code with your phone.",
+    lid_album_place="the album's code",
     fill_first="Fill in the page first",
     file_comment="For the booth: copy this file into the card's partition bootfs. It holds secrets.",
     footer=(
