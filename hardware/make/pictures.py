@@ -22,9 +22,11 @@ def png_of(svg: str, colours: int = 64) -> bytes:
 
 
 def as_png(picture: Image.Image, colours: int = 64) -> bytes:
-    """A small PNG."""
+    """A small PNG; `colours` 0: with all of its colours, as a photo wants."""
     into = io.BytesIO()
-    picture.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(into, "PNG", optimize=True)
+    if colours:
+        picture = picture.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    picture.save(into, "PNG", optimize=True)
     return into.getvalue()
 
 

@@ -65,7 +65,7 @@ def products() -> Iterator[Product]:
             name, make = f"cards/{card}-{language}", partial(drawn, language)
             yield _text(f"{name}.svg", make)
             yield Product(f"{name}.pdf", partial(_pdf, make), cards.is_same_page, ("cairosvg", "pypdfium2"))
-    yield _picture("pictures/photos.png", photo_sheet.sheet, colours=256)
+    yield _picture("pictures/photos.png", photo_sheet.sheet, colours=0)
     yield from _cases(table, layout.layouts())
 
 

@@ -60,10 +60,13 @@ def _unfocused(photo: Image.Image) -> Image.Image:
 
 
 def _backlit(photo: Image.Image) -> Image.Image:
-    shine = Image.radial_gradient("L").resize(_SIZE).point(lambda level: max(0, 255 - int(level * 1.5)))
-    return Image.composite(
-        Image.new("RGB", _SIZE, (255, 250, 235)), _dark(photo).point(lambda level: level * 2), shine
-    )
+    """A window behind the guests' heads: its glare, and faces for which no light is left."""
+    y, x = np.mgrid[0 : _SIZE[1], 0 : _SIZE[0]]
+    far = np.hypot((x / _SIZE[0] - 0.5) * 1.6, (y / _SIZE[1] - 0.28) * 1.5)
+    glare = np.clip(1.15 - 1.9 * far, 0, 1)[..., None] ** 1.3
+    dark = np.asarray(photo, float) * 0.34
+    mixed = 255 - (255 - dark) * (1 - 0.92 * glare)
+    return Image.fromarray(mixed.clip(0, 255).astype(np.uint8))
 
 
 _PHOTOS: tuple[tuple[str, tuple[str, ...], Callable[[Image.Image], Image.Image]], ...] = (
