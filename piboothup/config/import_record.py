@@ -30,7 +30,10 @@ class ImportRecord(Report):
     owed: tuple[str, ...] = ()
     """Steps of the import of that file that failed, to be done again at the next start; no other is."""
     said: str = ""
-    """If its words are owed: the moment (see `clock`) by which they were said. A choice after it stands."""
+    """If its words are owed, or it could not be read: the moment (see `clock`) by which they were said.
+
+    A choice after it stands.
+    """
 
     def to_bytes(self) -> bytes:
         """Content of the record's file."""

@@ -13,9 +13,10 @@ import contextlib
 import errno
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from piboothup.clock import boot_start
 from piboothup.config import import_record
 from piboothup.config.import_record import ImportRecord
 from piboothup.records import replace
@@ -34,6 +35,8 @@ PENDING = "pending-code"
 """Name of the file beside the config file that keeps a code's text while it is taken. It may hold the key."""
 _RADIO = "radio"
 """Step of an import that is no part of the file: country and networks are put in force."""
+_UNREAD = "unread"
+"""Stands among the steps while nobody has had a later word on event and key than a file that could not be read."""
 NO_FILE = "none"
 """Record of a start without a file: the same one counts again when it is laid on again."""
 _DRAFT = re.compile(
@@ -50,14 +53,7 @@ def run(
     `put_in_force`: sets the radio's country and has the networks joined. `again`: also answer a file that is not new,
     of which nothing is done once more.
     """
-    for folder in (box.boot, box.etc, box.profiles):
-        for draft in folder.glob(".*"):  # of an import that a power cut ended; it may hold a secret
-            if _DRAFT.fullmatch(draft.name):
-                durable.remove(draft)
-    try:
-        root_settings_file.renew_copy(box.settings_file)
-    except OSError as error:
-        log.error("settings not copied reason=%s", error.strerror or error)
+    _tidy(box)
     record = import_record.read(box.etc)
     note = _note(box, record)
     contents, unread = _contents(box.boot)
@@ -80,13 +76,20 @@ def run(
     done = imported(box.id, [*found, *unread], content)
     done.mistakes += unread.values()
     owed = record.owed if recorded[:1] == [hashes[found[0]]] else ()  # else they are another file's
+    owed = tuple(step for step in owed if step != _UNREAD)
     is_taken = hashes[found[0]] in known and not is_of_another_box(box, note, done.file.has_boxes)
-    lying = [*hashes.values(), *map(_mark, unread)]
+    marks = {name: _mark(box.boot / name) for name in (*hashes, *unread)}
+    unread_marks = [marks[name] for name in unread]
+    lying = [*hashes.values(), *unread_marks]
     is_done = is_taken and not owed and (record.box, sorted(recorded)) == (box.id, sorted(lying))
     if is_done and not again:
         return None
     if not is_taken:
-        taking = Import(box, done, note, lambda _: True)
+        was_unread = marks[found[0]] in recorded and record.box in ("", box.id)
+        is_late = was_unread and _UNREAD not in record.owed
+        taking = Import(box, done, note, lambda step: not (is_late and step == WORDS))
+        taking.first_said = record.said if was_unread else ""
+        done.notes += ["A later code or stick counts for event and key."] if is_late else []
         taking.other_event = "" if recorded else root_settings_file.unnoted_event(box.settings_file)
     else:  # by the note alone nothing is known of the other steps
         taking = Import(box, done, note, lambda step: step in owed if recorded else step != WORDS)
@@ -94,15 +97,28 @@ def run(
     left = taking.take(content, [hashes[name] for name in found[1:]])
     _note_country(box, done)
     answer(box.boot, box.id, done)
-    read = [sha256(left), *(hashes[name] for name in found[1:]), *map(_mark, unread)]
+    read = [sha256(left), *(hashes[name] for name in found[1:]), *unread_marks]
     needs_radio = not is_done and bool(done.file.country or done.file.networks)
-    owed = (*taking.owed, *([_RADIO] if needs_radio else []))
-    keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), owed, taking.owed_said))
+    owed = (*taking.owed, *([_RADIO] if needs_radio else []), *_unread_step(record, unread_marks))
+    said = taking.owed_said or (_unread_said(box, record) if unread else "")
+    keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), owed, said))
     log.warning("card imported taken=%d mistakes=%d owed=%d", len(done.taken), len(done.mistakes), len(taking.owed))
     if needs_radio:
         put_in_force(done.file.country)
         _forget_owed(box, _RADIO)
     return done
+
+
+def _tidy(box: Box) -> None:
+    """Do what a power cut has left of an earlier import. Raises OSError."""
+    for folder in (box.boot, box.etc, box.profiles):
+        for draft in folder.glob(".*"):  # it may hold a secret
+            if _DRAFT.fullmatch(draft.name):
+                durable.remove(draft)
+    try:
+        root_settings_file.renew_copy(box.settings_file)
+    except OSError as error:
+        log.error("settings not copied reason=%s", error.strerror or error)
 
 
 def _contents(folder: Path) -> tuple[dict[str, bytes], dict[str, Mistake]]:
@@ -125,19 +141,36 @@ def _unread(name: str, error: OSError) -> Mistake:
     return Mistake(None, f"{name} can't be read ({error.strerror or type(error).__name__}).", "Copy it anew.")
 
 
-def _mark(name: str) -> str:
-    """What stands in the record for a file that could not be read."""
-    return sha256(f"unread {name}".encode())
+def _mark(path: Path) -> str:
+    """What stands in the record for a file that could not be read; another once it was written anew."""
+    with contextlib.suppress(OSError):
+        found = path.lstat()
+        return sha256(f"unread {path.name} {found.st_size} {found.st_mtime_ns}".encode())
+    return sha256(f"unread {path.name}".encode())
 
 
 def _untaken(box: Box, record: ImportRecord, unread: Mapping[str, Mistake]) -> Imported:
     """Tell that nothing could be read. What was taken before is known still."""
     done = Imported(next(iter(unread)), BootFile(), mistakes=[*unread.values()])
     answer(box.boot, box.id, done)
-    known = dict.fromkeys([*record.sha256.split(), *map(_mark, unread)])
-    keep_record(box, replace(record, sha256=" ".join(known), mistakes=len(unread)))
+    marks = [_mark(box.boot / name) for name in unread]
+    owed = dict.fromkeys([*record.owed, *_unread_step(record, marks)])
+    known = dict.fromkeys([*record.sha256.split(), *marks])
+    said = _unread_said(box, record)
+    keep_record(box, replace(record, sha256=" ".join(known), mistakes=len(unread), owed=tuple(owed), said=said))
     log.error("card not imported unread=%d", len(unread))
     return done
+
+
+def _unread_step(record: ImportRecord, marks: Sequence[str]) -> list[str]:
+    """The step for files that could not be read now, unless a later word has come since they could not at first."""
+    is_new = not set(marks) <= set(record.sha256.split())
+    return [_UNREAD] if is_new or (marks and _UNREAD in record.owed) else []
+
+
+def _unread_said(box: Box, record: ImportRecord) -> str:
+    """Moment by which those files' words were said."""
+    return record.said if record.said and {WORDS, _UNREAD} & set(record.owed) else boot_start(box.clock)
 
 
 def _note(box: Box, record: ImportRecord) -> CardNote:
@@ -173,13 +206,13 @@ def _note_country(box: Box, done: Imported) -> None:
 
 def spoke_later(box: Box) -> None:
     """Record that a stick or a code has had its word on event and key: what failed of the card's file is void."""
-    _forget_owed(box, WORDS)
+    _forget_owed(box, WORDS, _UNREAD)
 
 
-def _forget_owed(box: Box, step: str) -> None:
-    """Record that this step is not to be done again."""
+def _forget_owed(box: Box, *steps: str) -> None:
+    """Record that these steps are not to be done again."""
     record = import_record.read(box.etc)  # as it is now: the lock may have been another's meanwhile
-    keep_record(box, replace(record, owed=tuple(each for each in record.owed if each != step)))
+    keep_record(box, replace(record, owed=tuple(each for each in record.owed if each not in steps)))
 
 
 def _content(path: Path) -> bytes:

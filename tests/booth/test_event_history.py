@@ -502,8 +502,11 @@ def test_f12_a_late_import_ends_no_choice_of_this_start(
         box.take_card()
 
 
+UNREAD = "piboothup.toml"
+
+
 def refuse_card(box: History, file: str) -> None:
-    """Start the box with a card's file that root's disk takes in part; the booth runs from then on."""
+    """Start the box with a card's file that can't be read, or that root's disk takes in part; the booth runs then."""
     box.power_on()
     replace = durable.replace
 
@@ -514,10 +517,12 @@ def refuse_card(box: History, file: str) -> None:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(durable, "replace", refuse)
+        if file == UNREAD:
+            patched.setattr(Path, "open", _fail)
         box.take_card()
 
 
-REFUSED = ["settings.toml", "settings.toml.last", "key"]
+REFUSED = ["settings.toml", "settings.toml.last", "key", UNREAD]
 
 
 @pytest.mark.parametrize("file", REFUSED)

@@ -62,6 +62,7 @@ def _same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of two histories are compared byte by byte: all is said at the same moment."""
     for module in (import_steps, code_import):
         monkeypatch.setattr(module, "moment", lambda _: "boot-a:100000")
+    for module in (import_steps, code_import, boot_import):
         monkeypatch.setattr(module, "boot_start", lambda _: "boot-a:0")
 
 
@@ -987,6 +988,33 @@ def test_f12_a_file_that_was_unread_for_a_start_says_nothing_new(card: Card, mon
     monkeypatch.undo()
     card.run()
     assert event_of(card) == "tonight1" and import_record.read(card.box.etc).mistakes == 0
+    assert card.run() is None
+
+
+@pytest.mark.parametrize("is_other_there", [False, True])
+@pytest.mark.parametrize("unread_starts", [1, 2])
+@pytest.mark.parametrize("is_written_anew", [False, True])
+def test_f12_a_code_comes_after_a_file_that_was_not_read_yet(
+    card: Card, monkeypatch: pytest.MonkeyPatch, is_other_there: bool, unread_starts: int, is_written_anew: bool
+) -> None:
+    """Its networks come when it is read; its key and event only if it was written anew since."""
+    card.imported()
+    card.file.write_text(FILE.replace("abcd1234", "efgh5678").replace(KEY, "canary-key-of-others"))
+    if is_other_there:
+        (card.box.boot / "piboothup (1).toml").write_text('name = "Stand 2"\n')
+    with monkeypatch.context() as patched:
+        unreadable(patched, card.file)
+        card.run()
+        say_by_code(card, "tonight1", "canary-key-of-tonight")
+        for _ in range(unread_starts):
+            card.run()
+    if is_written_anew:
+        card.file.write_text(card.file.read_text() + "# Once more.\n")
+    for _ in range(2):
+        card.run()
+        wanted = ("efgh5678", "canary-key-of-others") if is_written_anew else ("tonight1", "canary-key-of-tonight")
+        assert (event_of(card), (card.box.etc / "key").read_text().strip()) == wanted
+        assert import_record.read(card.box.etc).mistakes == is_other_there
     assert card.run() is None
 
 
