@@ -27,13 +27,14 @@ def main(image: Path, room: Path, *asked: str) -> int:
     """Run what was asked for. Returns the exit status."""
     began_s = time.monotonic()
     mode, words = (asked[0], asked[1:]) if asked else ("all", ())
+    wanted = {"only": words or ("install",), "rest": ("rest,",)}.get(mode, ())
     rest_s = LONG_REST_S if mode == "rest" else GATE_REST_S
     cuts_wanted = int(words[0]) if mode == "cuts" else GATE_CUTS
     older, newer = (next((room / commit).glob("*.deb")) for commit in ("before", "now"))
     box = Box(image, room)
 
     def step(title: str, do: Callable[[], object]) -> None:
-        if mode == "only" and not any(word in title for word in ("first boot", "install", *words)):
+        if wanted and not any(word in title for word in ("first boot", "install", *wanted)):
             return
         print(f"\n-- {title} ({time.monotonic() - began_s:.0f} s)", flush=True)
         do()
