@@ -46,6 +46,7 @@ class ApiSession:
     _api: EventPicsApi | None = None
     _key: Secret | None = None
     _sign_in_check_due_ns: int = 0
+    _photos_at_anchor: int = 0
 
     def stop(self) -> None:
         """Cut what is on the network. The scheduler must be stopping."""
@@ -143,18 +144,22 @@ class ApiSession:
 
     def _remember(self, account: Account) -> None:
         """Record titles and time; if the card can't be written, photos are sent nevertheless."""
+        known = self._scheduler.snapshot()
+        photos = known.waiting.total() + known.sent.total()
         try:
-            if self._scheduler.snapshot().events != account.events:
+            if known.events != account.events:
                 self._spool.write_events(list(account.events))
-            if account.anchor is not None and self._is_new_anchor(account.anchor):
+            if account.anchor is not None and self._is_new_anchor(account.anchor, photos):
                 self._spool.add_anchor(account.anchor)
+                self._photos_at_anchor = photos
         except OSError as error:
             log.warning("account not noted reason=%s", error.strerror)
 
-    def _is_new_anchor(self, fresh: Anchor) -> bool:
+    def _is_new_anchor(self, fresh: Anchor, photos: int) -> bool:
+        """Whether none noted is as good: as certain, in agreement and, with photos since, of the last 15 minutes."""
         return not any(
             anchor.source is fresh.source
-            and fresh.boottime_ms - anchor.boottime_ms < _ANCHOR_INTERVAL_MS
+            and (photos == self._photos_at_anchor or fresh.boottime_ms - anchor.boottime_ms < _ANCHOR_INTERVAL_MS)
             and anchor.uncertainty_ms <= 2 * fresh.uncertainty_ms
             and abs(anchor.offset_ms - fresh.offset_ms) <= anchor.uncertainty_ms + fresh.uncertainty_ms
             for anchor in self._spool.read_boot(self._spool.boot).anchors

@@ -88,13 +88,16 @@ def test_offset_of_sent_photo_is_noted_for_all_sent_later(desk: Desk) -> None:
     assert {anchor.offset_ms for anchor in boot.in_use} == {anchor.offset_ms for anchor in boot.anchors} != set()
 
 
-def test_check_every_minute_leaves_anchor_every_15_min(desk: Desk) -> None:
+@pytest.mark.parametrize(("photo_every_min", "anchors"), [(0, {1}), (3, {3, 4}), (30, {2, 3})])
+def test_check_notes_an_anchor_every_15_min_with_photos(desk: Desk, photo_every_min: int, anchors: set[int]) -> None:
     desk.start()
-    for _ in range(40):
+    for minute in range(40):
+        if photo_every_min and minute % photo_every_min == 0:
+            desk.until_sent(desk.take(hint=True))
         desk.pass_s(60.0)
     desk.rest()
-    assert desk.album.calls["geteventsandalbums"] > 30
-    assert 2 <= len(desk.booth.read_boot(1).anchors) <= 4
+    assert desk.album.calls["geteventsandalbums"] > 20
+    assert len(desk.booth.read_boot(1).anchors) in anchors
 
 
 @pytest.mark.parametrize("step_s", [-2 * 365 * DAY_S, 10 * 365 * DAY_S])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from tests.lab.pi.box import SERVICES, Box
+from tests.lab.pi.box import SERVICES, SPOOL, Box
 from tests.lab.pi.guest import Failure, wait
 
 ROUNDS = 2
@@ -99,6 +99,7 @@ def rest(box: Box, seconds: int) -> None:
     box.wait_for_ready()
     box.wait_for_album()
     time.sleep(30)  # what follows a photo and a start is no rest
+    box.pi.run("touch /run/rest-began")
     before = {service: _activity(box, service) for service in SERVICES}
     time.sleep(seconds)
     for service in SERVICES:
@@ -113,6 +114,7 @@ def rest(box: Box, seconds: int) -> None:
         print(f"{service}: {written - written_before} bytes written in {spent_s:.0f} s; wake-ups a second:")
         print("  " + ", ".join(f"{name} {rate:.1f}" for name, rate in rates.items()))
         if written != written_before:
+            print(box.pi.run(f"find {SPOOL} /etc/piboothup -newer /run/rest-began -ls; tail -n 5 {SPOOL}/boots/*"))
             raise Failure(f"the {service} writes to the card at rest")
 
 
