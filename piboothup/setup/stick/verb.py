@@ -12,7 +12,6 @@ from pathlib import Path
 from piboothup.root_requests import KEEPS_NOTHING, StickResult
 from piboothup.setup import power
 from piboothup.setup.errors import KeepsNothing, Refused
-from piboothup.setup.stick import copying
 from piboothup.text import read_bytes
 
 UNIT = "piboothup-stick.service"
@@ -39,6 +38,8 @@ def take_stick(values: Mapping[str, object]) -> str:
 
 def copy_to_stick(values: Mapping[str, object]) -> None:
     """Start the unit that copies to the stick of this name. Raises Refused, OSError, SubprocessError."""
+    from piboothup.setup.stick import copying  # noqa: PLC0415  (with the spool, which no other verb needs)
+
     if set(values) != {"disk"} or not copying.is_name(disk := values["disk"]):
         raise Refused("copy takes the name of a stick that is plugged in and not used")
     power.systemctl("start", "--no-block", COPY_UNIT.format(disk=disk), timeout_s=TIMEOUT_S)
