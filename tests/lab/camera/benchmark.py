@@ -43,11 +43,13 @@ from tests.lab.camera.harness import (
     set_to,
     stalled,
 )
+from tests.lab.camera.series_harness import FRAME_MB, GAP_S, whole_booth
 from tests.lab.camera.viewfinder_harness import ViewfinderHarness
 from tests.lab.camera.virtual import EXPOSURE_US, MappedArray, VirtualPicamera2
 
 PRESSES = 40
 COMPARED = 12
+SERIES, SHOTS = 12, 4
 HAMMERED = 100
 MS = 1_000_000
 
@@ -56,6 +58,7 @@ def main() -> None:
     """Print every table."""
     sys.setswitchinterval(precedence.SWITCH_INTERVAL_S)  # as the service does
     _zero_to_saved()
+    _series()
     _ways()
     _hammered()
     _recovered()
@@ -168,6 +171,25 @@ def _zero_to_saved() -> None:
         hashlib.sha256(with_exif(large, Exif("0" * 32, "Booth 1"))).hexdigest()
         took_ms.append((time.thread_time() - began_s) * 1000)
     _row("  EXIF and hash of 4 MB, processor time", *_middle_and_p95(took_ms))
+
+
+# -- several shots of one press --------------------------------------------------------------------------------------
+
+
+def _series() -> None:
+    one, four = (whole_booth(shots, SERIES) for shots in (1, SHOTS))
+    beyond_ms = [
+        between_ms - 1000 * GAP_S - wait_ms
+        for press in four
+        for between_ms, wait_ms in zip(press["between"], press["waits"], strict=False)
+    ]
+    late_ms = [late_ms for press in four for late_ms in press["late"]]
+    peaks_mb = [statistics.median(press["peak"][0] for press in presses) for presses in (one, four)]
+    _row(f"the whole booth, {SERIES} series of {SHOTS}, {GAP_S} s apart", "median", "p95", "bound")
+    _row("  zero to zero, beyond gap and frame wait", *_middle_and_p95(beyond_ms), "50 ms")
+    _row("  exposed after the first frame that could be", *_middle_and_p95([max(0.0, late) for late in late_ms]))
+    _row("  peak of memory, a press for one shot", f"{peaks_mb[0]:.1f} MB")
+    _row("  a series more", f"{peaks_mb[1] - peaks_mb[0]:+.1f} MB", "", f"{FRAME_MB:.1f} MB")
 
 
 # -- the obvious ways ------------------------------------------------------------------------------------------------
