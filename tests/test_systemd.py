@@ -310,7 +310,8 @@ def test_u02_the_card_is_read_by_root_with_little_more() -> None:
 def test_u03_a_stick_is_mounted_by_a_unit_with_little_more() -> None:
     settings = unit("stick")["Service"]
     assert command_parser().parse_args(settings["ExecStart"].split()[1:]).function == "setup.take_stick"
-    assert settings["CapabilityBoundingSet"] == "CAP_SYS_ADMIN CAP_DAC_OVERRIDE CAP_CHOWN CAP_NET_ADMIN"
+    capabilities = "CAP_SYS_ADMIN CAP_DAC_OVERRIDE CAP_CHOWN CAP_NET_ADMIN CAP_SETUID CAP_SETGID"
+    assert settings["CapabilityBoundingSet"] == capabilities
     assert (settings["PrivateMounts"], settings["DevicePolicy"], settings["DeviceAllow"]) == (
         "yes",
         "closed",

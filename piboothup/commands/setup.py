@@ -30,8 +30,8 @@ COPY_POINTS = Path("/run/piboothup-stick-copy")
 """Folder of the copying unit's alone."""
 _LOOKS, _LOOK_S = 30, 3.0
 """How often address and uploader are looked for, and every how many seconds, before the answer goes without."""
-_STICK_RADIO_S = 12.0
-"""Limit of the radio's commands for a stick, whose unit has 25 s."""
+_STICK_RADIO_S, _STICK_FRAME_S = 12.0, 9.0
+"""Limits of the radio's commands and of a frame's check for a stick, whose unit has 25 s."""
 log = logging.getLogger(__name__)
 
 
@@ -68,9 +68,13 @@ def _verbs() -> Mapping[str, Verb]:
 
 def take_stick(_given: argparse.Namespace) -> int:
     """Take what a stick's file says, answer beside it, and leave the result for the verb."""
-    from piboothup.setup import code_import, import_steps, radio
+    from piboothup.setup import code_import, frame, import_steps, radio
     from piboothup.setup.stick import file, verb
     from piboothup.spool.admin import users
+
+    def judge(content: bytes) -> frame.Verdict:
+        booth = pwd.getpwnam(users.BOOTH)
+        return frame.judged(content, booth.pw_uid, booth.pw_gid, _STICK_FRAME_S)
 
     uploader = _begin("take what a stick says", users.UPLOADER)
     box = import_steps.Box(_box_id(), BOOT, key_owner=(uploader.pw_uid, uploader.pw_gid))
@@ -82,7 +86,7 @@ def take_stick(_given: argparse.Namespace) -> int:
             try:
                 code_import.take_older(box, hurried.put_in_force)
                 result: str = file.take(
-                    box, STICK, point, lambda: _situation(radio.addresses()), hurried.put_in_force
+                    box, STICK, point, lambda: _situation(radio.addresses()), hurried.put_in_force, judge
                 )
             except KeepsNothing as why:
                 log.warning("stick not taken reason=%s", why)

@@ -1,4 +1,4 @@
-"""A photo frame on the card, beside its file: judged, laid where the booth reads it, and answered.
+"""A photo frame on the card or a stick, beside its file: judged, laid where the booth reads it, and answered.
 
 Root decodes no picture: a child of the booth's user judges the bytes that are then laid, within limits of time,
 memory and answer. The frame is durable before root's settings name it, and the note that it was judged comes
@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import resource
+import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,7 @@ _PROCESSOR_S = 90
 _MEMORY_BYTES = 400_000_000
 _CAN_WAIT = "frame_memory"
 """Code of a verdict that the next start may change."""
+_NOT_USED = f"{NAME} is not used, as {FILE} names another frame, or none: delete that line."
 _SMALLER = "Save it as a PNG of at most 3000x2250 pixels."
 
 
@@ -67,7 +69,47 @@ class _Note(Verdict):
     box: str = ""
 
 
+@dataclass(frozen=True)
+class Found:
+    """A frame that lies there."""
+
+    name: str
+    content: bytes = b""
+    unread: str = ""
+    """Why it can't be read."""
+
+    def verdict(self, judge: Judge) -> Verdict:
+        """What is said of it."""
+        if self.unread:
+            return Verdict(what=f"{self.name} can't be read ({self.unread}).", remedy="Copy it anew.")
+        return judge(self.content)
+
+
 Judge = Callable[[bytes], Verdict]
+
+
+def find(folder: Path, name: str = NAME) -> Found | None:
+    """The frame of this name in a folder of a stranger's, read to its end."""
+    path = folder / name
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):  # opening a device may have effects
+            return Found(name, unread="it is no file")
+        with open_file(path) as opened:
+            return Found(name, opened.read(LONGEST_BYTES + 1))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return Found(name, unread=error.strerror or type(error).__name__)
+
+
+def take_from_stick(box: Box, done: Imported, found: Found, judge: Judge) -> None:
+    """Take the frame of a stick, new or not, unless its file says something of a frame. Raises nothing."""
+    if "frame" in done.file.settings.get("photo", {}):
+        done.notes.append(_NOT_USED)
+        return
+    verdict = found.verdict(judge)
+    is_laid = verdict.code != _CAN_WAIT and _lay(box, found.content if verdict.fit else None, done)
+    _tell(done, verdict, is_laid=is_laid)
 
 
 def run(
@@ -80,18 +122,14 @@ def run(
     """
     named = _named(box)
     name = NAME if named is None else named.name
-    if not name or (named is not None and named.parent != box.boot) or not os.path.lexists(box.boot / name):
+    is_there = bool(name) and (named is None or named.parent == box.boot)
+    if not is_there or (lying := find(box.boot, name)) is None:
         _forget(box)
         if done is not None and os.path.lexists(box.boot / NAME):
-            done.notes.append(f"{NAME} is not used, as {FILE} names another frame, or none: delete that line.")
+            done.notes.append(_NOT_USED)
             answer(box.boot, box.id, done)
         return done
-    try:
-        with open_file(box.boot / name) as opened:
-            content, unread = opened.read(LONGEST_BYTES + 1), ""
-    except OSError as error:
-        content, unread = b"", error.strerror or type(error).__name__
-    note = _Note(name=name, sha256=sha256(content or unread.encode()), box=box.id)
+    note = _Note(name=name, sha256=sha256(lying.content or lying.unread.encode()), box=box.id)
     known = _known(box)
     is_new = (known.name, known.sha256, known.box) != (name, note.sha256, box.id)
     if done is None and not is_new:
@@ -99,22 +137,24 @@ def run(
     done = done or answer_again() or Imported(name, BootFile())
     is_settled = True
     if is_new:
-        found = (
-            Verdict(what=f"{name} can't be read ({unread}).", remedy="Copy it anew.") if unread else judge(content)
-        )
-        known = replace(note, **vars(found))
+        known = replace(note, **vars(lying.verdict(judge)))
         is_settled = known.code != _CAN_WAIT and (
-            named is not None or _lay(box, content if known.fit else None, done)
+            named is not None or _lay(box, lying.content if known.fit else None, done)
         )
-    if known.fit and is_settled:
-        done.taken.append(f"photo frame: {known.fit} It counts from the box's next start on.")
-    elif not known.fit:
-        done.mistakes.append(Mistake(None, known.what, known.remedy))
+    _tell(done, known, is_laid=is_settled)
     answer(box.boot, box.id, done)
     _count_mistakes(box, len(done.mistakes))
     if is_new and is_settled:
         durable.replace(box.etc / NOTE, json.dumps(known.to_json()).encode() + b"\n", mode=0o644)
     return done
+
+
+def _tell(done: Imported, verdict: Verdict, *, is_laid: bool) -> None:
+    """Have the answer tell of the frame; that it could not be laid was told."""
+    if not verdict.fit:
+        done.mistakes.append(Mistake(None, verdict.what, verdict.remedy))
+    elif is_laid:
+        done.taken.append(f"photo frame: {verdict.fit} It counts from the box's next start on.")
 
 
 def _forget(box: Box) -> None:
@@ -152,7 +192,8 @@ def _lay(box: Box, content: bytes | None, done: Imported) -> bool:
     except (OSError, ConfigError) as error:
         reason = getattr(error, "strerror", None) or error
         what = f"The photo frame can't be written ({reason})."
-        done.mistakes.append(Mistake(None, what, "It is tried again at the next start."))
+        remedy = "Put the stick in again." if done.is_of_stick else "It is tried again at the next start."
+        done.mistakes.append(Mistake(None, what, remedy))
         return False
     return True
 
@@ -165,7 +206,7 @@ def _known(box: Box) -> _Note:
         return _Note()
 
 
-def judged(content: bytes, uid: int, gid: int) -> Verdict:
+def judged(content: bytes, uid: int, gid: int, timeout_s: float = TIMEOUT_S) -> Verdict:
     """Have a child of this user judge the frame; its answer is a stranger's. Raises nothing."""
     as_user: dict[str, Any] = {"user": uid, "group": gid, "extra_groups": []} if os.geteuid() == 0 else {}
     given, answered = (os.memfd_create(name) for name in ("frame", "verdict"))
@@ -180,7 +221,7 @@ def judged(content: bytes, uid: int, gid: int) -> Verdict:
             stderr=subprocess.DEVNULL,
             preexec_fn=_limit,
             check=True,
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
             cwd="/",
             env={"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             **as_user,

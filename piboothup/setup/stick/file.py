@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from piboothup.root_requests import StickResult
-from piboothup.setup import boot_answer, boot_file, boot_import
+from piboothup.setup import boot_answer, boot_file, boot_import, frame
 from piboothup.setup.boot_answer import ANSWER, Imported
+from piboothup.setup.boot_file import BootFile
 from piboothup.setup.boot_text import names_in
+from piboothup.setup.frame import Found, Judge
 from piboothup.setup.import_steps import Box
 from piboothup.setup.stick.mounting import Unreadable, mounted
 from piboothup.spool import durable
@@ -31,22 +33,28 @@ def take(
     point: Path,
     situation: Callable[[], Iterable[str]],
     put_in_force: Callable[[str], None],
+    judge: Judge,
 ) -> StickResult:
-    """Take what the stick's file says and answer it. `point`: an empty folder. Raises OSError.
+    """Take what the stick's file says, and the frame beside it, and answer. `point`: an empty folder. Raises OSError.
 
-    `situation`: tells how the box is, for the answer. `put_in_force`: see `boot_import.run`.
+    `situation`: tells how the box is, for the answer. `put_in_force`: see `boot_import.run`. `judge`: judges a frame.
     """
     try:
-        names, content = _read(disk, point)
+        names, content, png = _read(disk, point)
     except OSError as error:
         log.error("stick not read reason=%s", error.strerror or error)
         if isinstance(error, NotAFile):
             return StickResult.NO_PLAIN_FILE
         is_there = isinstance(error, Unreadable) or disk.exists()
         return StickResult.UNREADABLE if is_there else StickResult.GONE
-    if not names:
+    if names:
+        done = boot_import.take_from_stick(box, names, content, put_in_force)
+    elif png is not None:
+        done = Imported(png.name, BootFile(), is_of_stick=True)
+    else:
         return StickResult.NO_FILE
-    done = boot_import.take_from_stick(box, names, content, put_in_force)
+    if png is not None:
+        frame.take_from_stick(box, done, png, judge)
     now = tuple(situation())
     has_answer = _answer(box, done, disk, point, now)
     if not has_answer:
@@ -56,16 +64,16 @@ def take(
     return StickResult.MISTAKES if has_answer else StickResult.MISTAKES_ON_CARD
 
 
-def _read(disk: Path, point: Path) -> tuple[list[str], bytes]:
-    """Names of the file, and the content of the first; none when there is none. Raises OSError."""
+def _read(disk: Path, point: Path) -> tuple[list[str], bytes, Found | None]:
+    """Names of the file, and the content of the first; none when there is none; and the frame. Raises OSError."""
     with mounted(disk, point):
-        names = names_in(point)
+        names, png = names_in(point), frame.find(point)
         if not names:
-            return [], b""
+            return [], b"", png
         if not stat.S_ISREG((point / names[0]).lstat().st_mode):  # opening a device may have effects
             raise NotAFile(errno.EINVAL, "not a file", names[0])
         with open_file(point / names[0]) as opened:
-            return names, opened.read(boot_file.LONGEST_BYTES + 1)
+            return names, opened.read(boot_file.LONGEST_BYTES + 1), png
 
 
 def _answer(box: Box, done: Imported, disk: Path, point: Path, now: tuple[str, ...]) -> bool:

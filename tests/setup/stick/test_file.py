@@ -17,7 +17,9 @@ import pytest
 from piboothup.config import import_record
 from piboothup.config.import_record import ImportRecord, ImportWatch
 from piboothup.root_requests import StickResult
+from piboothup.setup import frame
 from piboothup.setup.boot_answer import ANSWER
+from piboothup.setup.frame import Verdict
 from piboothup.setup.stick import file, mounting
 from piboothup.setup.wifi_profiles import saved_password
 from piboothup.spool import durable
@@ -39,12 +41,20 @@ def holding(text: str = FILE, name: str = NAME) -> Callable[[Path], None]:
     return lay
 
 
+def fits(content: bytes) -> Verdict:
+    return (
+        Verdict(fit="It fits.") if content == b"a frame" else Verdict(what="It is no frame.", remedy="Save it anew.")
+    )
+
+
 def taken(stick: Stick, wanted: StickResult, put_in_force: Callable[[str], None] = lambda country: None) -> Card:
     """The box after it took the stick's file with this result."""
     card = Card(stick.box).make()
 
     def take(stick: Stick) -> None:
-        assert file.take(card.box, stick.link, stick.point, lambda: ["Network: none yet"], put_in_force) is wanted
+        assert (
+            file.take(card.box, stick.link, stick.point, lambda: ["Network: none yet"], put_in_force, fits) is wanted
+        )
         assert not os.path.ismount(stick.point)
 
     stick.call(take)
@@ -63,6 +73,54 @@ def test_u03_a_sticks_file_is_in_force_and_answered(stick: Stick, kind: str) -> 
         assert said in answer
     assert "canary" not in answer
     assert [path.name for path in card.box.boot.iterdir()] == ["cmdline.txt"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("has_file", [True, False])
+def test_e2_a_sticks_frame_is_laid_and_answered(stick: Stick, kind: str, has_file: bool) -> None:
+    def lay(folder: Path) -> None:
+        (folder / frame.NAME).write_bytes(b"a frame")
+        if has_file:
+            holding()(folder)
+
+    card = taken(stick.make(kind).fill(lay), StickResult.TAKEN)
+    assert (card.box.etc / frame.LAID).read_bytes() == b"a frame"
+    assert f'frame = "{card.box.etc / frame.LAID}"' in card.settings.read_text()
+    answer = (stick.read(ANSWER) or b"").decode()
+    assert "- photo frame: It fits. It counts from the box's next start on." in answer
+    assert ("the key, link_id" in answer) is has_file
+
+
+@pytest.mark.parametrize("kind", ["no frame", "folder", "link", "device"])
+def test_e2_a_sticks_bad_frame_is_told_and_ends_the_former(stick: Stick, kind: str) -> None:
+    def lay(folder: Path) -> None:
+        path = folder / frame.NAME
+        match kind:
+            case "no frame":
+                path.write_bytes(b"no frame")
+            case "folder":
+                path.mkdir()
+            case "link":
+                path.symlink_to("/etc/shadow")
+            case _:
+                os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5))
+
+    card = taken(stick.make("ext4").fill(lay), StickResult.MISTAKES)
+    assert not (card.box.etc / frame.LAID).exists()
+    assert 'frame = ""' in card.settings.read_text()
+    answer = (stick.read(ANSWER) or b"").decode()
+    assert ("It is no frame. Save it anew." if kind == "no frame" else "can't be read (it is no file)") in answer
+    assert "put the stick in again" in answer
+
+
+def test_e2_a_sticks_file_goes_before_the_frame_beside_it(stick: Stick) -> None:
+    def lay(folder: Path) -> None:
+        (folder / frame.NAME).write_bytes(b"a frame")
+        holding(f'{FILE}[photo]\nframe = ""\n')(folder)
+
+    card = taken(stick.make("ext4").fill(lay), StickResult.TAKEN)
+    assert not (card.box.etc / frame.LAID).exists()
+    assert f"{frame.NAME} is not used" in (stick.read(ANSWER) or b"").decode()
 
 
 def test_u02_a_stick_keeps_its_secrets_for_other_boxes(stick: Stick) -> None:
