@@ -84,12 +84,12 @@ class SystemClock:
 
     def boot_id(self) -> str:
         """The kernel's random boot id."""
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_bytes().decode().strip()
 
     def rtc_ms(self) -> int | None:
         """Unix milliseconds of the first real-time clock that the kernel knows."""
         try:
-            return int(_RTC.read_text(encoding="ascii")) * 1000
+            return int(_RTC.read_bytes()) * 1000
         except (OSError, ValueError):
             return None
 

@@ -6,6 +6,7 @@ terminal controls are removed; the joiners that emoji and some scripts are spell
 
 from __future__ import annotations
 
+import codecs
 import errno
 import functools
 import io
@@ -64,6 +65,11 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Content of a file; a link is followed. Raises OSError; NotAFile at once, it never waits for a pipe."""
     with _open(path, _READ) as file:
         return file.read()
+
+
+def without_mark(content: bytes) -> bytes:
+    """Content of a text file without UTF-8's mark at its start; the codec that drops it is a module of its own."""
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def open_file(path: str | os.PathLike[str]) -> io.BufferedReader:

@@ -16,7 +16,7 @@ from piboothup.config.reading import COMPLETE, Reading
 from piboothup.config.root_settings import RootSettings
 from piboothup.config.settings import CONFIG_VERSION, DEFAULT_DIRECTORY, Config, ConfigError
 from piboothup.records import dataclass
-from piboothup.text import path_to_text, read_bytes, text_to_path
+from piboothup.text import path_to_text, read_bytes, text_to_path, without_mark
 
 DEFAULT_PATH = Path("/etc/piboothup/config.toml")
 _UNKNOWN = "unknown"
@@ -65,7 +65,7 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
     try:
         reading, is_whole = _read(path), True
     except ConfigError as error:
-        reading, is_whole = Reading(path, _salvaged_text(path), {}, errors=[error]), False
+        reading, is_whole = Reading(path, _salvaged_text(path), errors=[error]), False
     root = root_settings.read(path.with_name(good_copy.ROOT_FILE)) if path == DEFAULT_PATH else RootSettings()
     directory = _directory(reading, root, box)
     kept = good_copy.read(directory, box)
@@ -152,8 +152,8 @@ def _cut(reading: Reading, kept: good_copy.GoodCopy) -> ConfigError | None:
 
 def _text_of(path: Path) -> str:
     try:
-        content = read_bytes(path)
-        return content.decode("utf-8-sig")
+        content = without_mark(read_bytes(path))
+        return content.decode()
     except FileNotFoundError:
         raise ConfigError(path, None, "There is no such file.", "Make it, or name another with --config.") from None
     except OSError as error:
@@ -173,7 +173,8 @@ def _directory(reading: Reading, root: RootSettings, box: str) -> Path:
     spool = reading.values.get("spool")
     if spool is not None and spool.directory != Config().spool.directory:
         return Path(spool.path)
-    return _named_in(reading.text) or last_used
+    is_unnamed = reading.names and "spool.directory" not in reading.names  # a broken file has no names
+    return last_used if is_unnamed else _named_in(reading.text) or last_used
 
 
 def _salvaged_text(path: Path) -> str:
@@ -186,6 +187,8 @@ def _salvaged_text(path: Path) -> str:
 
 def _named_in(text: str) -> Path | None:
     """Spool directory in a text that need not be TOML."""
+    if "directory" not in text:
+        return None
     spool = re.search(r"^[^\S\n]*\[\s*spool\s*\](.*?)(?=^[^\S\n]*\[|\Z)", text, re.MULTILINE | re.DOTALL)
     table = spool.group(1) if spool else ""
     named = re.search(r"^[^\S\n]*directory\s*=\s*[\"'](/[^\"'\n]+)[\"']", table, re.MULTILINE)

@@ -95,6 +95,8 @@ def names_of(reading: Reading) -> tuple[str, ...]:
     names = tuple(reading.names)
     if reading.is_complete:
         return (*names, COMPLETE)
+    if reading.text.endswith("\n"):
+        return names
     key = re.escape(names[-1].rpartition(".")[2]) if names else ""
     number = re.search(rf"^[^#\n]*\b{key}[\"']?[ \t]*=[ \t]*([+-]?\d[\w.+-]*)\Z", reading.text, re.MULTILINE)
     return (*names, f"{_ENDS_IN}{number[1]}") if key and number else names

@@ -45,8 +45,8 @@ class Reading:
 
     path: Path
     text: str
-    line_of: dict[str, int]
-    """Line number of each `table.key`."""
+    lines: dict[str, int] | None = None
+    """Line number of each `table.key`; None = as in the text."""
     values: dict[str, Any] = field(default_factory=dict)
     """Valid values."""
     errors: list[ConfigError] = field(default_factory=list)
@@ -69,12 +69,12 @@ class Reading:
     @classmethod
     def of(cls, text: str, path: Path) -> Reading:
         """Parse `text`. Raises ConfigError when it is no TOML, or of another version."""
-        return cls.of_tables(_tables(text, path), path, text, _lines_of_keys(text))
+        return cls.of_tables(_tables(text, path), path, text)
 
     @classmethod
-    def of_tables(cls, tables: dict[str, Any], path: Path, text: str, line_of: dict[str, int]) -> Reading:
+    def of_tables(cls, tables: dict[str, Any], path: Path, text: str, lines: dict[str, int] | None = None) -> Reading:
         """Check what a text says. Raises ConfigError when it is of another version."""
-        reading = cls(path, text, line_of)
+        reading = cls(path, text, lines)
         shape = {each.name: each for each in records.fields(Config)}
         for name, value in tables.items():
             reading.last_table = name if isinstance(value, dict) else ""
@@ -159,11 +159,16 @@ class Reading:
     def _error(self, dotted: str, what: str, remedy: str) -> ConfigError:
         if self.over is not None and dotted in self.over.names:
             return self.over._error(dotted, what, remedy)
-        return ConfigError(self.path, self.line_of.get(dotted), what, remedy)
+        return ConfigError(self.path, self._line_of(dotted), what, remedy)
 
     def _warn(self, dotted: str, what: str) -> None:
         self.unused.append(dotted)
-        self.warnings.append(f"{self.path}, line {self.line_of.get(dotted) or '?'}: {what}")
+        self.warnings.append(f"{self.path}, line {self._line_of(dotted) or '?'}: {what}")
+
+    def _line_of(self, dotted: str) -> int | None:
+        if self.lines is None:  # a text without mistakes is not searched
+            self.lines = _lines_of_keys(self.text)
+        return self.lines.get(dotted)
 
 
 def _tables(text: str, path: Path) -> dict[str, Any]:

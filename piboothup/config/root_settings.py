@@ -14,7 +14,7 @@ from piboothup.config.good_copy import OF_ROOT, PRESENT, GoodCopy, names_another
 from piboothup.config.reading import COMPLETE, Reading
 from piboothup.config.settings import Config, ConfigError
 from piboothup.records import dataclass
-from piboothup.text import read_bytes
+from piboothup.text import read_bytes, without_mark
 
 _REMEDY = (
     "Put piboothup.toml on the card once more, changed in any line, if only by a comment; "
@@ -97,7 +97,7 @@ def read(path: Path) -> RootSettings:
     try:
         content = read_bytes(path)
         text = content.decode("utf-8", "replace")
-        reading = Reading.of(content.decode("utf-8-sig"), path)
+        reading = Reading.of(without_mark(content).decode(), path)
     except FileNotFoundError:
         return RootSettings(path)
     except OSError as failure:

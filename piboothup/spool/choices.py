@@ -22,7 +22,7 @@ import tomli
 
 from piboothup.clock import is_after
 from piboothup.config import Config, EventPicsConfig, Secret, good_copy, parse, toml_value
-from piboothup.config.reading import COMPLETE
+from piboothup.config.reading import COMPLETE, Reading
 from piboothup.records import dataclass, fields, is_dataclass, replace
 from piboothup.spool import durable
 from piboothup.spool.names import sha256
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 FILE = "choices.toml"
 _MADE = {"event_made": "event", "language_made": "language", "paused_made": "paused"}
 """Moments of choices, and their keys in the file."""
+_OF_CONFIG = ("config_version", "language", "eventpics", "upload")
+"""What the file has of a config."""
 _ENDED_TOGETHER = "config"
 """Key in the file of an older program, whose choices ended together: fingerprint of the whole config."""
 
@@ -150,7 +152,7 @@ def _parsed(content: bytes, path: Path) -> tuple[Choices, Said | str]:
     try:
         text = content.decode()
         given = tomli.loads(text)
-        checked, _ = parse(text, path)
+        checked = _as_config({name: given[name] for name in _OF_CONFIG if name in given}, path)
         then = given[_ENDED_TOGETHER] if _ENDED_TOGETHER in given else _said(given["over"])
         if isinstance(then, Said) and text.rstrip().rpartition("\n")[2] != COMPLETE:
             raise _Damaged("it is cut off")
@@ -167,6 +169,14 @@ def _parsed(content: bytes, path: Path) -> tuple[Choices, Said | str]:
         **{name: str(made.get(key, "")) for name, key in _MADE.items() if isinstance(made, dict)},
     )
     return chosen, then
+
+
+def _as_config(tables: dict[str, Any], path: Path) -> Config:
+    """The choices that a config has too, checked as in one. Raises ConfigError."""
+    config, errors = Reading.of_tables(tables, path, "").merged_with(Config())
+    if errors:
+        raise errors[0]
+    return config
 
 
 def _said(given: dict[str, Any]) -> Said:

@@ -53,7 +53,7 @@ def hardware_serial(places: tuple[Path, ...] = _SERIALS) -> str:
     """The Pi's serial number (boxes with cloned cards differ in it), elsewhere the machine-id; empty if unknown."""
     for place in places:
         try:
-            serial = place.read_text(encoding="ascii", errors="ignore").strip("\0 \n")
+            serial = place.read_bytes().decode("ascii", errors="ignore").strip("\0 \n")
         except OSError:
             continue
         if serial.strip("0"):

@@ -43,7 +43,8 @@ def recover(spool: Spool, *, frames: bool = False) -> Recovered:
     """
     _tidy(spool)
     salvaged = quarantined = dropped = 0
-    for part in sorted((spool.directory / TMP).glob("*.part")):
+    folder = spool.directory / TMP
+    for part in [folder / name for name in sorted(_names(folder)) if name.endswith(".part")]:
         try:
             name = PhotoName.parse(part.name.removesuffix(".part"))
             if name is None:
@@ -101,8 +102,8 @@ def _tidy(spool: Spool) -> None:
         except OSError as error:
             spool.log_once(logging.WARNING, "leftover stays path=%r reason=%s", str(junk), error.strerror)
     for folder in (spool.directory / CONTEXTS, spool.directory / PARKED, spool.directory):
-        for leftover in folder.glob(".*.*[0-9]"):
-            found = re.fullmatch(_LEFTOVER, leftover.name, re.ASCII)
+        for name in _names(folder):
+            leftover, found = folder / name, re.fullmatch(_LEFTOVER, name, re.ASCII) if name[0] == "." else None
             if found is None or (folder.name == CONTEXTS and found["what"].endswith(".assigned.json")):
                 continue
             if folder.name != CONTEXTS and Path("/proc", found["thread"]).exists():
@@ -111,6 +112,14 @@ def _tidy(spool: Spool) -> None:
                 durable.remove(leftover)
             except OSError as error:
                 spool.log_once(logging.WARNING, "leftover stays path=%r reason=%s", str(leftover), error.strerror)
+
+
+def _names(folder: Path) -> list[str]:
+    """What is in a folder, as far as it can be read; for a pattern, pathlib would make a regex at each start."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _salvage(spool: Spool, part: Path, name: PhotoName) -> bool:

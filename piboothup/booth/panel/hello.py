@@ -40,9 +40,7 @@ _START_UP = {
 """What luma sends to each controller, and its first contrast."""
 _BOX_CONFIG, _ROOT_SETTINGS = "/etc/piboothup/config.toml", "/etc/piboothup/settings.toml"
 _PICTURE = "hello.pbm"
-_BACKWARDS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-_COLUMNS = [sum((~byte >> 7 - bit & 1) << 8 * bit for bit in range(8)) for byte in range(256)]
-"""The eight dots of a byte of the file, from the left, each as the lowest bit of a byte of its own: 1 = lit."""
+_LIT = bytes.maketrans(b"01", b"\1\0")
 
 Place = tuple[str, int, int, int]
 """Controller, number of the bus, address on it, rotation."""
@@ -179,8 +177,8 @@ def _tables(config_file: str) -> dict[str, Any]:
 def _text(path: str) -> str:
     if not os.path.isfile(path):  # noqa: PTH113  (pathlib is slow to import); a pipe would be waited for
         raise FileNotFoundError(path)
-    with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123
-        return file.read()
+    with open(path, "rb") as file:  # noqa: PTH123
+        return file.read().removeprefix(b"\xef\xbb\xbf").decode().replace("\r\n", "\n")
 
 
 def _read_picture() -> bytes:
@@ -191,12 +189,12 @@ def _read_picture() -> bytes:
 
 def packed(rows: bytes, rotation: int) -> bytes:
     """The picture as these controllers store it (see `booth/panel/oled.py:packed`)."""
-    if rotation == 180:
-        rows = rows[::-1].translate(_BACKWARDS)
+    dots = f"{int.from_bytes(rows):08192b}".encode().translate(_LIT)
+    dots = dots[::-1] if rotation == 180 else dots
+    lines = [int.from_bytes(dots[128 * line : 128 * (line + 1)]) for line in range(64)]
     return b"".join(
-        sum(_COLUMNS[rows[16 * (8 * page + row) + x]] << row for row in range(8)).to_bytes(8, "little")
+        sum(lines[8 * page + row] << row for row in range(8)).to_bytes(128)  # of each byte, one bit
         for page in range(8)
-        for x in range(16)
     )
 
 
