@@ -39,11 +39,10 @@ from piboothup.booth.flow.events import (
 )
 from piboothup.booth.flow.machine import step
 from piboothup.booth.flow.state import Booth, FlowSettings
-from piboothup.booth.operations.action_runner import ActionRunner
+from piboothup.booth.operations.action_thread import ActionThread
 from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
-from piboothup.booth.operations.code_reading import CodeReading
+from piboothup.booth.operations.frame_requests import FrameRequests
 from piboothup.booth.operations.menu_options import MenuOptionsReader
-from piboothup.booth.operations.self_test import SelfTest
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
@@ -122,14 +121,11 @@ class BoothService:
         self._device_start = DeviceStart(
             clock, self._camera, self._panel, devices.button, self._realtime, load_libraries, post
         )
-        self._self_test = SelfTest(
-            spool, clock, runtime, store, self._camera.capture, devices, lambda: self._booth.health.fault, post
-        )
-        reading = CodeReading(config, clock, self._self_test.frames, post)
-        self._action_runner = ActionRunner(spool, runtime, store, self._self_test, reading, self._saver.recount, post)
+        self._frames = FrameRequests(clock, self._camera.capture)
+        fault, recount = lambda: self._booth.health.fault, self._saver.recount
+        self._actions = ActionThread(config, spool, runtime, store, self._frames, devices, fault, recount, post)
         self._housekeeping_heartbeat = Heartbeat(clock)
-        self._state_changed = threading.Event()
-        self._ended = threading.Event()
+        self._ended, self._state_changed, self._house_due = (threading.Event() for _ in range(3))
         heartbeats = {
             "camera": self._camera.heartbeat.last_ns,
             "panel": self._panel.heartbeat.last_ns,
@@ -177,7 +173,7 @@ class BoothService:
         }
         self._panel.show(self._view(self._clock.boottime_ns()))
         self._saver.start()
-        self._action_runner.start()
+        self._actions.start()
         self._device_start.start()
         threads = [threading.Thread(target=duty, name=name, daemon=True) for name, duty in duties.items()]
         for thread in threads:
@@ -195,8 +191,8 @@ class BoothService:
         def left_s(kept_s: float = 0.0) -> float:
             return max(0.0, (deadline_ns - self._clock.boottime_ns()) / 1e9 - kept_s)
 
-        self._ended.set()
-        self._state_changed.set()
+        for event in (self._ended, self._state_changed, self._house_due):
+            event.set()
         farewell = self._view(self._clock.boottime_ns())
         if photos_are_safe := self._saver.stop(left_s()):
             self._panel.show(farewell)
@@ -207,7 +203,7 @@ class BoothService:
         if photos_are_safe:
             self._panel.show(replace(farewell, ended=True))
         self._panel.stop(left_s())
-        self._action_runner.stop(left_s())
+        self._actions.stop(left_s())
         self._devices.light.close()
         self._devices.buzzer.close()
         for thread in threads:
@@ -244,7 +240,7 @@ class BoothService:
             is_countdown = booth.state is BoothState.COUNTDOWN
             self._camera.prepare(booth.zero_ns if is_countdown else None, booth.flash_on_ns)
         self._saver.set_quiet(booth.is_quiet)
-        self._self_test.frames.set_page(booth.page.kind if booth.page is not None else None)
+        self._frames.set_page(booth.page.kind if booth.page is not None else None)
 
     def _next_event(self) -> Event:
         """The oldest event; a Tick only when none is queued."""
@@ -274,9 +270,9 @@ class BoothService:
                 case Discard(frame):
                     frame.release()
                 case SelfTestPressed():
-                    self._self_test.on_test_press()
+                    self._actions.on_test_press()
                 case action:
-                    self._action_runner.submit(action)
+                    self._actions.submit(action)
 
     def _view(self, now_ns: int) -> View:
         return self._presenter.view(self._booth, now_ns, self._settings)
@@ -309,13 +305,15 @@ class BoothService:
                     self._anchor_recorder.record(self._saver.taken)
                     self._presenter.refresh()
                 self._presenter.upload_status = self._upload_status_reader.read()
-                self._settings = replace(self._settings, options=self._menu_options.read())
+                if self._booth.state is not BoothState.STARTING:  # it has libraries of its own
+                    self._settings = replace(self._settings, options=self._menu_options.read())
             except OSError as error:
                 log.error("housekeeping failed reason=%s", error.strerror or error)
             except Exception:  # the top of the thread: whatever lies in the spool, the next round may go better
                 log.exception("housekeeping failed")
             self._events.put(Tick())
-            self._ended.wait(_HOUSEKEEPING_S)
+            self._house_due.wait(_HOUSEKEEPING_S)
+            self._house_due.clear()
 
     def _follow_disk(self) -> None:
         """Count photos and record anchors anew when the spool lies on another disk than before."""
@@ -333,8 +331,10 @@ class BoothService:
                 self._presenter.runtime_problem = self._status.problem
             except Exception:  # the top of the thread: the status goes on
                 log.exception("status not written")
-            if booth.state is not BoothState.STARTING:
+            if booth.state is not BoothState.STARTING and not self._actions.is_loading:
                 self._device_start.start_panel()  # not before "ready" is told: what draws takes half a second to load
+                self._actions.load()
+                self._house_due.set()
             self._state_changed.wait(_STATUS_S)
             self._state_changed.clear()
         self._status.withdraw()

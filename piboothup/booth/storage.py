@@ -14,8 +14,7 @@ from pathlib import Path
 from piboothup.clock import Clock
 from piboothup.config import GOOD_FILE, Config, good_copy
 from piboothup.problems import Problem, problem
-from piboothup.spool import choices, commit, durable
-from piboothup.spool.admin.wipe import WipeError, resume_wipe
+from piboothup.spool import choices, commit, durable, wipe_journal
 from piboothup.spool.disk import choice_record, hidden_photos, known_spools
 from piboothup.spool.disk.choice_record import ChoiceRecord
 from piboothup.spool.layout_version import SpoolUnusable, read_id
@@ -274,6 +273,10 @@ class StorageMonitor:
 
     def _resume_wipe(self) -> None:
         """Complete a wipe that a power cut interrupted, before any photo is listed."""
+        if wipe_journal.read(self._spool.directory) is None:
+            return
+        from piboothup.spool.admin.wipe import WipeError, resume_wipe  # noqa: PLC0415  (most starts have none)
+
         try:
             receipt = resume_wipe(self._spool)
         except WipeError as error:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from piboothup.booth.flow import menu, offers, pages
 from piboothup.booth.flow.actions import CopyPhotos, CopyProgress, EventUsage, StickOffer
+from piboothup.booth.flow.code_pages import page_of_code
 from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
 from piboothup.booth.flow.menu import MenuOptions
@@ -166,7 +167,7 @@ def menu_examples(box: View) -> dict[str, View]:
     reading = chosen(first, "set_up", "read_code")
     whole = BoothCode(secret, "efgh5678", wifi=barn, name="Booth 1", country="DE")
     no_country = replace(offer, countries=tuple(texts(box.language).menu.countries))
-    asked = chosen(menu.page_of_code(barn, no_country), "Barn")
+    asked = chosen(page_of_code(barn, no_country), "Barn")
     held_code = Viewfinder(1, code_on_phone())
     aiming = replace(chosen(first, "set_up", "aim"), sharpness=0.62, best_sharpness=0.81)
     return {
@@ -195,16 +196,16 @@ def menu_examples(box: View) -> dict[str, View]:
         "read-code-larger": replace(
             seen(replace(reading, text_key=ScanHint.CLOSER)), viewfinder=held_code, has_autofocus=False
         ),
-        "code-wifi": seen(menu.page_of_code(barn, offer), HoldProgress(0.6, ReleaseEffect.CHOICE)),
+        "code-wifi": seen(page_of_code(barn, offer), HoldProgress(0.6, ReleaseEffect.CHOICE)),
         "code-country": seen(asked, HoldProgress(0.6, ReleaseEffect.CHOICE)),
         "code-country-elsewhere": seen(at(asked, "elsewhere")),
-        "code-event": seen(menu.page_of_code(GuestLink("abcd1234"), offer)),
-        "code-booth": seen(menu.page_of_code(whole, replace(offer, without_event=0))),
-        "code-booth-id": seen(menu.page_of_code(replace(whole, link_id="Ab3dEf7hIj9k"), MenuOptions())),
-        "code-no-key": seen(menu.page_of_code(GuestLink("abcd1234"), MenuOptions(has_key=False))),
-        "code-take-along": seen(at(chosen(menu.page_of_code(whole, offer), "use_code"), "take_along")),
-        "code-kind": seen(menu.page_of_code(OtherCode(OtherKind.WEB), offer)),
-        "code-cut": seen(menu.page_of_code(Fault.CUT, offer)),
+        "code-event": seen(page_of_code(GuestLink("abcd1234"), offer)),
+        "code-booth": seen(page_of_code(whole, replace(offer, without_event=0))),
+        "code-booth-id": seen(page_of_code(replace(whole, link_id="Ab3dEf7hIj9k"), MenuOptions())),
+        "code-no-key": seen(page_of_code(GuestLink("abcd1234"), MenuOptions(has_key=False))),
+        "code-take-along": seen(at(chosen(page_of_code(whole, offer), "use_code"), "take_along")),
+        "code-kind": seen(page_of_code(OtherCode(OtherKind.WEB), offer)),
+        "code-cut": seen(page_of_code(Fault.CUT, offer)),
         "code-taken": seen(pages.result_page("code_taken")),
         "code-taken-world": seen(pages.result_page("code_taken_world")),
         "code-taken-along-world": seen(pages.result_page("code_taken_along_world", 12)),

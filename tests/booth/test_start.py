@@ -30,6 +30,9 @@ Edge = Callable[[int], None]
 HEAVY = {"PIL", "numpy", "luma", "picamera2", "libcamera", "gpiozero", "lgpio", "simplejpeg", "segno", "requests"}
 SLOW = {"dataclasses", "inspect", "argparse", "difflib", "secrets"}
 """Modules of the standard library that a start would pay for and not use."""
+OPERATORS = {f"piboothup.{name}" for name in ("root_requests", "config.codes", "config.country", "spool.admin.wipe")}
+OPERATORS |= {f"piboothup.booth.operations.{name}" for name in ("action_runner", "self_test", "code_reading")}
+"""What nobody needs who only takes photos: it is loaded once the booth is ready."""
 if sys.version_info >= (3, 13):
     SLOW |= {"_hashlib", "ipaddress"}  # OpenSSL; before, pathlib itself loads the other
 UNTIL_READY = (
@@ -43,6 +46,20 @@ def test_until_ready_is_sent_nothing_heavy_is_imported() -> None:
     code = f"import sys, {', '.join(f'piboothup.{name}' for name in UNTIL_READY)}; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert {name.split(".")[0] for name in found.split()} & (HEAVY | SLOW) == set()
+    assert set(found.split()) & OPERATORS == set()
+
+
+def test_what_an_operator_needs_is_loaded_after_ready(loading: Box, held: threading.Event) -> None:
+    """Before the first item is chosen: who waits before the menu should not wait for that too."""
+    loading.start()
+    until(lambda: (status.read(loading.runtime, "booth") or {}).get("state") == BoothState.STARTING)
+    assert loading._service is not None
+    assert not loading._service._actions.is_loading
+    assert loading.offer.languages == ()
+    held.set()
+    loading.until_light(LightPattern.READY)
+    assert loading.runner
+    until(lambda: loading.offer.languages)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from piboothup.booth.flow.state import Booth
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.buzzer import Buzzer, Sound
 from piboothup.booth.gpio.led import Light, LightPattern
+from piboothup.booth.operations.action_runner import ActionRunner
 from piboothup.booth.panel import screens
 from piboothup.booth.panel.base import PanelDevice
 from piboothup.booth.panel.view import View
@@ -39,7 +40,7 @@ from piboothup.spool.store import Spool
 from piboothup.status import BoothState, UploaderState
 from tests.support.camera import FakeCamera, grey_frame, nothing
 from tests.support.clock import HandClock
-from tests.support.deadline import PATIENCE_S
+from tests.support.deadline import PATIENCE_S, until
 
 T = TypeVar("T")
 NO_EVENT = EventPicsConfig(api_key=Secret("desk-key-0123456789"))
@@ -260,6 +261,13 @@ class Box:
         """Menu options now."""
         assert self._service is not None
         return self._service._settings.options
+
+    @property
+    def runner(self) -> ActionRunner:
+        """Runner of menu actions, once it is loaded."""
+        until(lambda: self._service and self._service._actions.runner)
+        assert self._service is not None and self._service._actions.runner is not None
+        return self._service._actions.runner
 
     def until_page(self, wanted: Callable[[Page | None], object]) -> Page | None:
         """Wait, turn by turn of the loop, until a page of this kind is shown."""

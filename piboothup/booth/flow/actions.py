@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from piboothup.config.codes import BoothCode, WifiNetwork
+from typing import TYPE_CHECKING
+
 from piboothup.records import dataclass
+
+if TYPE_CHECKING:  # loaded once a code is read
+    from piboothup.config.codes import BoothCode, WifiNetwork
 
 
 @dataclass(frozen=True)

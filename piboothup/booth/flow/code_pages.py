@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from piboothup.booth.flow.actions import UseCode
+from piboothup.booth.flow.menu import MenuOptions, event_page
 from piboothup.booth.flow.pages import (
     CHOOSE_HOLD_S,
     CONFIRM_HOLD_S,
@@ -20,37 +21,21 @@ from piboothup.records import replace
 BACK = Item("back")
 
 
-def code_page(
-    code: Code | Fault,
-    without_event: int,
-    link_id: str,
-    titles: Mapping[str, str],
-    event_page: Callable[[str], Page | None],
-    countries: Sequence[str],
-) -> Page:
-    """The page for a code; it stands at the item that does what the code says.
-
-    `without_event`: photos that wait for an event. `link_id`: the event in use. `titles`: of the events that the key
-    sees. `event_page`: the menu's page to choose this event, None if the key does not see it. `countries`: to be
-    asked for where a code has a network, none if the box's is known.
-    """
+def page_of_code(code: Code | Fault, options: MenuOptions) -> Page:
+    """The page for a code; it stands at the item that does what the code says."""
+    titles = {event.link_id: event.title for event in options.events}
     match code:
         case Fault():
             return error_page(f"code_{code}")
         case OtherCode(kind):
             return error_page(f"kind_{kind}")
         case GuestLink(wanted):
-            return event_page(wanted) or error_page("event_unseen")
+            return event_page(wanted, options) or error_page("event_unseen")
         case WifiNetwork(ssid):
-            join = Item("join", _use(UseCode(code), countries), title=ssid)
+            join = Item("join", _use(UseCode(code), options.countries), title=ssid)
             return Page(PageKind.CODE_WIFI, (BACK, join), index=1)
         case BoothCode():
-            return _booth_page(code, without_event, link_id, titles, countries)
-
-
-def unanswered(page: Page) -> Page:
-    """The question for the country with what holds if nobody answers it: rules for every country."""
-    return replace(page, index=len(page.items) - 1)
+            return _booth_page(code, options.without_event, options.link_id, titles, options.countries)
 
 
 def _use(action: UseCode, countries: Sequence[str]) -> UseCode | Page:

@@ -6,15 +6,18 @@ Times are nanoseconds of the boot-time clock.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from piboothup.booth.flow.actions import MenuAction
 from piboothup.booth.flow.pages import Page
 from piboothup.booth.flow.self_test_report import SelfTestReport
 from piboothup.booth.frame import Frame, Plane
-from piboothup.config.codes import Code, Fault
 from piboothup.problems import Problem
 from piboothup.records import dataclass, field
 from piboothup.spool.names import PhotoName
+
+if TYPE_CHECKING:  # loaded once a code is read
+    from piboothup.config.codes import Code, Fault
 
 # -- events ----------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from piboothup.booth.flow import capture, long_press, menu, offers, take_back
 from piboothup.booth.flow.capture import SAVING_TIMEOUT_NS
-from piboothup.booth.flow.code_pages import unanswered
 from piboothup.booth.flow.events import (
     ActionDone,
     ButtonEvent,
@@ -60,7 +59,7 @@ from piboothup.booth.flow.events import (
     Withdrawn,
 )
 from piboothup.booth.flow.long_press import LONG_PRESS_NS, SECOND_NS, Press, ReleaseEffect
-from piboothup.booth.flow.pages import Page, PageKind
+from piboothup.booth.flow.pages import Page, PageKind, unanswered
 from piboothup.booth.flow.state import IDLE_STATES, Booth, FlowSettings
 from piboothup.booth.flow.transitions import not_taken, open_page, photo_failed, settle_if_idle, settle_state
 from piboothup.problems import problem
@@ -272,7 +271,9 @@ def _on_menu_answer(booth: Booth, event: MenuEvent, now_ns: int, settings: FlowS
         case CodeHinted(hint) if page is not None and page.kind is PageKind.READ_CODE:
             return replace(booth, page=replace(page, text_key=hint))
         case CodeRead(code) if page is not None and page.kind is PageKind.READ_CODE:
-            return open_page(booth, menu.page_of_code(code, settings.options), now_ns, settings)
+            from piboothup.booth.flow.code_pages import page_of_code  # noqa: PLC0415  (no start pays for it)
+
+            return open_page(booth, page_of_code(code, settings.options), now_ns, settings)
         case ActionDone(action, result) if page is not None and (next_page := menu.page_after(page, action, result)):
             return open_page(booth, next_page, now_ns, settings)
         case _:

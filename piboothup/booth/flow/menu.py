@@ -31,7 +31,6 @@ from piboothup.booth.flow.actions import (
     TakeStick,
     WipeEvent,
 )
-from piboothup.booth.flow.code_pages import code_page
 from piboothup.booth.flow.pages import (
     CHOOSE_HOLD_S,
     CONFIRM_HOLD_S,
@@ -44,7 +43,6 @@ from piboothup.booth.flow.pages import (
     result_page,
 )
 from piboothup.booth.flow.self_test_report import SelfTestReport
-from piboothup.config.codes import Code, Fault, GuestLink
 from piboothup.records import dataclass, replace
 from piboothup.spool.event_titles import Album, AlbumEvent, booth_album
 
@@ -136,17 +134,12 @@ def forget_page(wiped: Page) -> Page:
     return replace(wiped, kind=PageKind.FORGET, items=items)
 
 
-def page_of_code(code: Code | Fault, options: MenuOptions) -> Page:
-    """Page about a code that was held before the lens."""
-
-    def event_page(link_id: str) -> Page | None:
-        found = next((item for item in _events(options) if item.title_id == link_id), None)
-        return None if found is None else Page(PageKind.EVENTS, (_back_to(PageKind.MENU), found), index=1)
-
-    if not options.events and isinstance(code, GuestLink):
+def event_page(link_id: str, options: MenuOptions) -> Page | None:
+    """The page to choose this event, or why there is none at all; None if the key does not see it."""
+    if not options.events:
         return _no_events(options)
-    titles = {event.link_id: event.title for event in options.events}
-    return code_page(code, options.without_event, options.link_id, titles, event_page, options.countries)
+    found = next((item for item in _events(options) if item.title_id == link_id), None)
+    return None if found is None else Page(PageKind.EVENTS, (_back_to(PageKind.MENU), found), index=1)
 
 
 def reading_page() -> tuple[Page, MenuAction]:

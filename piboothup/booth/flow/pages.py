@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from piboothup.booth.flow.actions import CopyPhotos, EventUsage, ForgetNetworks, MenuAction, TakeStick, UseCode
 from piboothup.booth.flow.self_test_report import SelfTestReport
-from piboothup.records import dataclass
+from piboothup.records import dataclass, replace
 from piboothup.spool.event_titles import Album, AlbumEvent
 
 MOST_ITEMS = 8
@@ -165,3 +165,8 @@ def result_page(text_key: str, number: int = 0, title: str = "", title_id: str =
 def error_page(text_key: str) -> Page:
     """Page that shows why an action was not done."""
     return Page(PageKind.RESULT, text_key=text_key, is_good=False)
+
+
+def unanswered(page: Page) -> Page:
+    """The question for the country with what holds if nobody answers it: rules for every country."""
+    return replace(page, index=len(page.items) - 1)

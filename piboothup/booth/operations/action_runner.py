@@ -1,7 +1,7 @@
-"""The action runner: carries out what was chosen in the menu, one action after the other on a background thread.
+"""The action runner: carries out what was chosen in the menu.
 
 However long an action takes, a press takes a photo meanwhile: nothing here holds the loop, the saver or a lock that
-they need. The result is posted as an event; it is not shown if the menu was left by then.
+they need.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from piboothup import records, status
+from piboothup.booth.devices import Devices
 from piboothup.booth.flow import actions, menu, pages
 from piboothup.booth.flow.actions import EventUsage, MenuAction
-from piboothup.booth.flow.events import ActionDone, Event
+from piboothup.booth.flow.events import Event
 from piboothup.booth.flow.pages import Page
 from piboothup.booth.operations import stick_copies
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.code_reading import CodeReading, parted
+from piboothup.booth.operations.frame_requests import FrameRequests
 from piboothup.booth.operations.root_helper import RootHelper
 from piboothup.booth.operations.self_test import SelfTest
-from piboothup.booth.threads import set_background
-from piboothup.config import codes
+from piboothup.config import Config, codes
 from piboothup.config.codes import BoothCode
+from piboothup.problems import Problem
 from piboothup.root_requests import KEEPS_NOTHING, Answer, Outcome, StickResult, WifiResult
 from piboothup.runtime import send_hint
 from piboothup.spool import handover, wipe_journal
@@ -48,65 +49,40 @@ _ONLINE = (UploaderState.IDLE, UploaderState.UPLOADING)
 
 
 class ActionRunner:
-    """The background thread that runs menu actions."""
+    """Runs menu actions, for the thread `actions`."""
 
     def __init__(
         self,
+        config: Config,
         spool: Spool,
         runtime: Path,
         settings_store: SettingsStore,
-        self_test: SelfTest,
-        code_reading: CodeReading,
+        frames: FrameRequests,
+        devices: Devices,
+        saving_fault: Callable[[], Problem | None],
         recount: Callable[[], None],
         post: Callable[[Event], None],
+        ended: threading.Event,
     ) -> None:
-        """`recount`: called after a wipe of the event in use, for its photos to be counted anew."""
+        """`saving_fault` returns why photos can't be saved.
+
+        `recount`: called after a wipe of the event in use, for its photos to be counted anew. `ended`: set when the
+        booth ends.
+        """
         self._spool = spool
         self._runtime = runtime
         self._settings_store = settings_store
-        self._self_test = self_test
-        self._code_reading = code_reading
+        self.self_test = SelfTest(spool, runtime, settings_store, frames, devices, saving_fault, post)
+        self._code_reading = CodeReading(config, spool.clock, frames, post)
         self._recount = recount
-        self._post = post
         self._counts = itertools.count()
         self._counted: dict[str, EventPhotos] = {}
         """The photos of the last count, by `EventUsage.key`."""
-        self._actions: queue.SimpleQueue[MenuAction | None] = queue.SimpleQueue()
-        self._ended = threading.Event()
-        self._root = RootHelper(runtime, spool.clock, self._ended)
-        self._thread = threading.Thread(target=self._run, name="actions", daemon=True)
+        self._ended = ended
+        self._root = RootHelper(runtime, spool.clock, ended)
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def submit(self, action: MenuAction) -> None:
-        """Queue an action. Never waits."""
-        self._actions.put(action)
-
-    def stop(self, timeout_s: float) -> None:
-        """End the thread after the running action; a wipe that takes longer goes on at the next start."""
-        self._ended.set()
-        self._actions.put(None)
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        set_background()
-        while (action := self._actions.get()) is not None and not self._ended.is_set():
-            log.warning("menu action begins name=%s", type(action).__name__)
-            try:
-                page = self._execute(action)
-            except OSError as error:
-                log.error("menu action failed name=%s reason=%s", type(action).__name__, error.strerror or error)
-                page = pages.error_page("not_kept")
-            except Exception:  # the top of the thread: the menu goes on
-                log.exception("menu action failed name=%s", type(action).__name__)
-                page = pages.error_page("not_kept")
-            if page is not None:
-                self._post(ActionDone(action, page))
-
-    def _execute(self, action: MenuAction) -> Page | None:
+    def execute(self, action: MenuAction) -> Page | None:
+        """Run the action; return the page with its result. Raises OSError."""
         match action:
             case actions.ChooseEvent():
                 return self._choose_event(action)
@@ -115,9 +91,9 @@ class ActionRunner:
             case actions.Retry():
                 return self._retry()
             case actions.StartSelfTest():
-                self._self_test.run()
+                self.self_test.run()
             case actions.StartAiming():
-                self._self_test.measure_sharpness()
+                self.self_test.measure_sharpness()
             case actions.StartReadingCode():
                 return self._read_code()
             case actions.UseCode():

@@ -6,20 +6,19 @@ All but the settings are read only while the menu offers the operator's items, w
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from piboothup.booth.camera import code_reader
 from piboothup.booth.flow.menu import OPERATOR_WINDOW_S, MenuOptions
 from piboothup.booth.operations.active_settings import SettingsStore
-from piboothup.booth.operations.stick_copies import StickCopies
-from piboothup.booth.panel.i18n import texts
 from piboothup.clock import Clock
-from piboothup.config import LANGUAGES, Config, EventPicsConfig, country
+from piboothup.config import LANGUAGES, Config, EventPicsConfig
 from piboothup.records import replace
-from piboothup.root_requests import STICK
-from piboothup.spool.admin import assign
 from piboothup.spool.listing import COMMITTED, CONTEXTS, WAITING
 from piboothup.spool.store import Spool
 from piboothup.text import text_to_path
+
+if TYPE_CHECKING:
+    from piboothup.booth.operations.stick_copies import StickCopies
 
 _COUNT_EVERY_NS = 10_000_000_000
 """How often photos without an event are counted though no folder has changed, nanoseconds: there may be many."""
@@ -46,7 +45,8 @@ class MenuOptionsReader:
         self._spool = spool
         self._clock = clock
         self._settings_store = settings_store
-        self._copies = StickCopies(spool, runtime, clock, root)
+        self._runtime = runtime
+        self._copies: StickCopies | None = None
         self._reads_codes: bool | None = None
         self._has_photos = False
         self._without_event = 0
@@ -75,10 +75,17 @@ class MenuOptionsReader:
         )
         now_ns = self._clock.boottime_ns()
         is_open = options.allows_operator(now_ns)
-        offered, copying = self._copies.read(event.link_id, is_operators_time=is_open)
+        offered, copying = self._stick_copies().read(event.link_id, is_operators_time=is_open)
         options = replace(options, copy_offer=offered, copying=copying)
         if not is_open:
             return options
+        # What an operator needs is loaded once the booth is ready.
+        from piboothup.booth.camera import code_reader  # noqa: PLC0415
+        from piboothup.booth.panel.i18n import texts  # noqa: PLC0415
+        from piboothup.config import country  # noqa: PLC0415
+        from piboothup.root_requests import STICK  # noqa: PLC0415
+        from piboothup.spool.admin import assign  # noqa: PLC0415
+
         changed = tuple(self._spool.listing.changed_ns(place) for place in (*WAITING, CONTEXTS))
         if now_ns >= self._count_at_ns or changed != self._counted:  # else a code would not ask about the last photo
             self._count_at_ns, self._counted = now_ns + _COUNT_EVERY_NS, changed
@@ -94,6 +101,12 @@ class MenuOptionsReader:
             has_stick=STICK.exists(),
             is_new=self._is_new(event),
         )
+
+    def _stick_copies(self) -> StickCopies:
+        from piboothup.booth.operations.stick_copies import StickCopies  # noqa: PLC0415  (no start pays for it)
+
+        self._copies = self._copies or StickCopies(self._spool, self._runtime, self._clock, self._root)
+        return self._copies
 
     def _is_new(self, event: EventPicsConfig) -> bool:
         """Whether there is neither key nor event, as far as the settings can be read, and no photo yet.

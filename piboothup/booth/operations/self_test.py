@@ -21,7 +21,6 @@ from piboothup.booth.frame import Frame
 from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.operations.frame_requests import FrameRequests
 from piboothup.booth.photo.quality import PhotoQuality, assess
-from piboothup.clock import Clock
 from piboothup.health import Check, event_problem, key_problem, network_problem
 from piboothup.problems import Problem, problem
 from piboothup.spool import commit
@@ -47,21 +46,19 @@ class SelfTest:
     def __init__(
         self,
         spool: Spool,
-        clock: Clock,
         runtime: Path,
         settings_store: SettingsStore,
-        capture: Callable[..., None],
+        frames: FrameRequests,
         devices: Devices,
         saving_fault: Callable[[], Problem | None],
         post: Callable[[Event], None],
     ) -> None:
-        """`capture` is `CameraThread.capture`. `saving_fault` returns why photos can't be saved."""
+        """`frames` know the page that is shown. `saving_fault` returns why photos can't be saved."""
         self._spool = spool
-        self._clock = clock
+        self._clock = spool.clock
         self._runtime = runtime
         self._settings_store = settings_store
-        self.frames = FrameRequests(clock, capture)
-        """Test frames; they know the page that is shown."""
+        self.frames = frames
         self._devices = devices
         self._saving_fault = saving_fault
         self._post = post

@@ -235,7 +235,7 @@ def test_menu_wipe_deletes_shown_photos_not_as_many_newer_ones(box: Box) -> None
     spool.path(shown_one).unlink()
     late = take(spool, jpeg(2))
     assert box._service is not None
-    box._service._action_runner.submit(CountPhotos())  # as when the menu was left and opened again while it counted
+    box._service._actions.submit(CountPhotos())  # as when the menu was left and opened again while it counted
     box.choose("Anna & Ben", "wipe_now")
     assert (told(box).text_key, told(box).is_good) == ("wipe_refused", False)
     assert list(box.spool.names(NEW)) == [late]
@@ -286,9 +286,8 @@ def test_menu_wipe_of_event_in_use_recounts_its_photos(box: Box, title: str, cou
     take(spool, jpeg(1))
     take(spool, jpeg(2), OTHERS)
     box.start_ready()
-    assert box._service is not None
     counted: list[str] = []
-    box._service._action_runner._recount = lambda: counted.append(title)
+    box.runner._recount = lambda: counted.append(title)
     box.open_menu()
     box.choose("photos", "wipe")
     box.until_page(lambda found: found is not None and found.kind is PageKind.WIPE)

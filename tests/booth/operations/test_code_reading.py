@@ -489,8 +489,7 @@ def test_u09_a_code_of_another_kind_is_named(box: Box, root: Root) -> None:
 
 
 def code_of(box: Box, text: str) -> object:
-    assert box._service is not None
-    return box._service._action_runner._code_reading._parsed(Secret(text))
+    return box.runner._code_reading._parsed(Secret(text))
 
 
 def test_u09_a_code_in_view_of_a_photo_is_only_in_the_photo(box: Box, root: Root) -> None:

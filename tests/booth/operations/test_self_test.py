@@ -251,8 +251,7 @@ def test_self_test_failed_step_is_reason_other_steps_still_run(
         raise fault
 
     box.start_ready()
-    assert box._service is not None
-    box._service._self_test._steps[step] = fail
+    box.runner.self_test._steps[step] = fail
     box.open_menu()
     box.choose("ready_check")
     if step is not Check.BUTTON:
@@ -277,8 +276,7 @@ def test_a_press_that_never_comes_is_a_reason(box: Box, monkeypatch: pytest.Monk
 def test_self_test_press_after_question_counts_if_read_late(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_test, "_PRESS_TIMEOUT_S", 0.0)
     box.start_ready()
-    assert box._service is not None
-    asking = box._service._self_test
+    asking = box.runner.self_test
     post = asking._post
 
     def press_at_once(said: SelfTestProgress) -> None:
@@ -295,8 +293,7 @@ def test_self_test_press_after_question_counts_if_read_late(box: Box, monkeypatc
 def test_self_test_late_press_of_earlier_run_answers_no_later(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_test, "_PRESS_TIMEOUT_S", 0.0)
     box.start_ready()
-    assert box._service is not None
-    box._service._self_test.on_test_press()
+    box.runner.self_test.on_test_press()
     box.open_menu()
     box.choose("ready_check")
     assert report(box, lambda found: found.step is None).reason == problem("button_silent")
@@ -306,8 +303,7 @@ def test_a_frame_that_comes_as_somebody_leaves_is_given_back(box: Box) -> None:
     given_back: list[int] = []
     plane = np.zeros((64, 64), np.uint8)
     box.start_ready()
-    assert box._service is not None
-    asking = box._service._self_test.frames
+    asking = box.runner.self_test.frames
 
     def come(zero_ns: int, **_how: object) -> None:
         asking.on_answer(Exposed(Frame(plane, plane, plane, zero_ns, lambda: given_back.append(zero_ns)), zero_ns))
@@ -340,8 +336,7 @@ def test_a_frame_that_comes_as_its_request_ends_is_given_back() -> None:
 def test_the_lights_are_on_for_long_enough_to_be_looked_at(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     waited_s: list[float] = []
     box.start_ready()
-    assert box._service is not None
-    asking = box._service._self_test
+    asking = box.runner.self_test
     monkeypatch.setattr(self_test, "_LIGHT_ON_S", LIGHT_S)
     monkeypatch.setattr(asking.frames.page_changed, "wait", waited_s.append)
     asking._light()
@@ -391,8 +386,7 @@ def test_self_test_late_guest_photo_not_judged_as_test_frame(box: Box) -> None:
     box.until_light(LightPattern.EXPOSING)
     box.clock.pass_s(CAPTURE_ANSWER_TIMEOUT_NS / SECOND_NS)
     box.until_light(LightPattern.READY)
-    assert box._service is not None
-    asked = box._service._self_test.frames
+    asked = box.runner.self_test.frames
     shoot = asked._capture
 
     def shoot_and_go_on(from_ns: int, **how: object) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from piboothup import status
+from piboothup import root_requests, status
 from piboothup.booth.flow.menu import OPERATOR_WINDOW_S, MenuOptions
 from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.gpio.led import LightPattern
-from piboothup.booth.operations import action_runner, menu_options, root_helper
+from piboothup.booth.operations import action_runner, root_helper
 from piboothup.booth.operations.code_reading import CodeReading
 from piboothup.booth.operations.menu_options import MenuOptionsReader
 from piboothup.config import Config, EventPicsConfig, Secret
@@ -41,7 +41,7 @@ FILE = b'name = "Of the stick"\n[eventpics]\nlink_id = "efgh5678"\n'
 def link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What udev makes while a stick with the label is plugged in."""
     found = tmp_path / "PIBOOTHUP"
-    monkeypatch.setattr(menu_options, "STICK", found)
+    monkeypatch.setattr(root_requests, "STICK", found)
     return found
 
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageChops
 
 from piboothup.booth.flow import menu, offers, pages
 from piboothup.booth.flow.actions import CopyPhotos, EventUsage, StickOffer
+from piboothup.booth.flow.code_pages import page_of_code
 from piboothup.booth.flow.events import ScanHint
 from piboothup.booth.flow.long_press import HoldProgress, ReleaseEffect
 from piboothup.booth.flow.menu import MenuOptions
@@ -50,9 +51,9 @@ def every_item() -> set[str]:
     silent = replace(OFFER, sound=False, paused=True, without_event=2, events=events)
     wiping = menu.wipe_page((EventUsage("a 0", "a", "A", 1, 1), STRAY))
     code = BoothCode(Secret("0123456789"), "abcd1234")
-    asked = [menu.page_of_code(code, OFFER), menu.page_of_code(code, silent)]
-    asked += [menu.page_of_code(WifiNetwork("Barn"), OFFER), menu.stick_page(), offers.copy_question(COPY)]
-    asked += [menu.page_of_code(WifiNetwork("Barn"), replace(OFFER, countries=("GB",)))]
+    asked = [page_of_code(code, OFFER), page_of_code(code, silent)]
+    asked += [page_of_code(WifiNetwork("Barn"), OFFER), menu.stick_page(), offers.copy_question(COPY)]
+    asked += [page_of_code(WifiNetwork("Barn"), replace(OFFER, countries=("GB",)))]
     todo = [(menu.main_page(OFFER, 0), OFFER), (menu.main_page(silent, 0), silent), (wiping, silent)]
     todo += [(page, silent) for page in [*asked, menu.forget_page(pages.result_page("wiped", 1))]]
     done: list[Page] = []
@@ -330,7 +331,7 @@ def test_u08_the_question_names_event_and_network(language: str, title: str, ssi
     network = WifiNetwork(ssid) if ssid else None
     code = BoothCode(Secret("0123456789"), "Ab3dEf7hIj9k", wifi=network, name="Booth 1", country="DE")
     events = (AlbumEvent(title, "Ab3dEf7hIj9k"),) if title else ()
-    picture = drawn(menu.page_of_code(code, replace(OFFER, events=events)), language)
+    picture = drawn(page_of_code(code, replace(OFFER, events=events)), language)
     small = face("small")
     is_readable = title.isascii() and title
     event = title[:8] if is_readable else f"{said['event']} Ab3dEf"

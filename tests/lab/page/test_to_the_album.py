@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
-from piboothup.booth.flow import menu, pages
+from piboothup.booth.flow import pages
+from piboothup.booth.flow.code_pages import page_of_code
 from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.frame import Plane
 from piboothup.clock import SystemClock
@@ -101,7 +102,7 @@ def test_u08_from_the_first_key_to_the_photo_in_the_album(
     box.until(BoothState.SETUP)
     box.before_lens(phone(page, held))
     operator.options = replace(operator.options, without_event=1)
-    operator.sees(menu.page_of_code(code, operator.options))
+    operator.sees(page_of_code(code, operator.options))
     assert list(box.root.etc.iterdir()) == [box.config], "nothing is done before it is confirmed"
     before = box.config.read_bytes()
     operator.choose("use_code", "take_along")
@@ -130,7 +131,7 @@ def test_u08_from_the_first_key_to_the_photo_in_the_album(
     box.until(BoothState.SETUP)
     guests = GuestLink(SEEN[1].link_id)
     box.before_lens(frame(make(guests).reveal(), held, size=DEFAULT_SIZE))
-    operator.sees(menu.page_of_code(guests, operator.options))
+    operator.sees(page_of_code(guests, operator.options))
     operator.choose("The others")
     operator.sees(pages.result_page("event_chosen", 0, "The others", SEEN[1].link_id))
     box.press()

@@ -1,0 +1,110 @@
+"""The thread that runs what was chosen in the menu, one action after the other.
+
+What actions need is imported by this thread, when the booth is ready: no guest waits for it before. The result of an
+action is posted as an event; it is not shown if the menu was left by then.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from piboothup.booth.flow import pages
+from piboothup.booth.flow.actions import MenuAction
+from piboothup.booth.flow.events import ActionDone, Event
+from piboothup.booth.threads import set_background
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from piboothup.booth.devices import Devices
+    from piboothup.booth.operations.action_runner import ActionRunner
+    from piboothup.booth.operations.active_settings import SettingsStore
+    from piboothup.booth.operations.frame_requests import FrameRequests
+    from piboothup.config import Config
+    from piboothup.problems import Problem
+    from piboothup.spool.store import Spool
+
+log = logging.getLogger(__name__)
+
+
+class _Load(MenuAction):
+    """Only has the runner loaded."""
+
+
+class ActionThread:
+    """The background thread of menu actions."""
+
+    def __init__(
+        self,
+        config: Config,
+        spool: Spool,
+        runtime: Path,
+        settings_store: SettingsStore,
+        frames: FrameRequests,
+        devices: Devices,
+        saving_fault: Callable[[], Problem | None],
+        recount: Callable[[], None],
+        post: Callable[[Event], None],
+    ) -> None:
+        """All but `post` is for the runner (see there)."""
+        self._needs = config, spool, runtime, settings_store, frames, devices, saving_fault, recount, post
+        self._post = post
+        self._actions: queue.SimpleQueue[MenuAction | None] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="actions", daemon=True)
+        self.is_loading = False
+        """Whether the runner is being loaded, or was."""
+        self.runner: ActionRunner | None = None
+        """None until it is loaded."""
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def load(self) -> None:
+        """Load the runner before the first action. Never waits."""
+        self.is_loading = True
+        self._actions.put(_Load())
+
+    def submit(self, action: MenuAction) -> None:
+        """Queue an action. Never waits."""
+        self._actions.put(action)
+
+    def stop(self, timeout_s: float) -> None:
+        """End the thread after the running action; a wipe that takes longer goes on at the next start."""
+        self._ended.set()
+        self._actions.put(None)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def on_test_press(self) -> None:
+        """Take the press that the self-test's step of the button asks for; for the loop, never waits."""
+        if self.runner is not None:
+            self.runner.self_test.on_test_press()
+
+    def _loaded(self) -> ActionRunner:
+        from piboothup.booth.operations.action_runner import ActionRunner  # noqa: PLC0415
+
+        return ActionRunner(*self._needs, self._ended)
+
+    def _run(self) -> None:
+        set_background()
+        while (action := self._actions.get()) is not None and not self._ended.is_set():
+            runner = self.runner = self.runner or self._loaded()
+            if isinstance(action, _Load):
+                continue
+            log.warning("menu action begins name=%s", type(action).__name__)
+            try:
+                page = runner.execute(action)
+            except OSError as error:
+                log.error("menu action failed name=%s reason=%s", type(action).__name__, error.strerror or error)
+                page = pages.error_page("not_kept")
+            except Exception:  # the top of the thread: the menu goes on
+                log.exception("menu action failed name=%s", type(action).__name__)
+                page = pages.error_page("not_kept")
+            if page is not None:
+                self._post(ActionDone(action, page))
