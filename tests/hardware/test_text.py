@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from gpiozero.pins.pi import PiBoardInfo
 
 from hardware.make import tables
 from hardware.make.case import layout
@@ -170,3 +171,14 @@ def test_the_clone_and_where_the_tools_are_is_told() -> None:
     assert "host name" in steps
     assert "*Check:*" in steps
     assert "`python3 -m venv .venv`" in section("Make it anew")
+
+
+def test_pins_that_a_press_would_short_are_the_headers_supplies() -> None:
+    """A button between a supply and GND does not do nothing: it switches the box off."""
+    header = PiBoardInfo.from_revision(0x902120).headers["J8"]
+    (row,) = re.findall(r"\| the box goes dark or restarts at a press \|(.*)\|", section("What goes wrong"))
+    told = re.search(r"header pin (\d+) or (\d+), which are 3\.3 V .* or on (\d+) or (\d+), which are 5 V", row)
+    assert told is not None
+    pins = {name: {pin for pin, what in header.pins.items() if what.name == name} for name in ("3V3", "5V")}
+    assert {int(told[1]), int(told[2])} == pins["3V3"]
+    assert {int(told[3]), int(told[4])} == pins["5V"]

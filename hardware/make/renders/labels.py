@@ -40,7 +40,7 @@ def labelled(shapes: list[Shape], view: View, labels: Sequence[Label], title: st
     width = high - low
     on = Drawing(round(width + margins[-1] + margins[1]), height + 26, title)
     picture = render(shapes, view).crop((low, 0, high, height))
-    png = base64.b64encode(as_png(picture)).decode()
+    png = base64.b64encode(as_png(picture, 0)).decode()
     on.image(margins[-1], 0, width, height, f"data:image/png;base64,{png}")
     for side, edge in ((-1, margins[-1] - _AWAY), (1, margins[-1] + width + _AWAY)):
         own = [

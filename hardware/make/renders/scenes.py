@@ -105,7 +105,6 @@ def _inside(step: int, layout: Layout) -> _Scene:
             Label("nut", (middle + 4, given.button_y + layout.button.nut / 2 - 3, can.wall + 8), -1),
             Label("switch, NO and COM: above", bodies.blade(layout, "NO")),
             Label("lamp, + and −: below", bodies.blade(layout, "lamp +"), -1),
-            *([Label("lens light", (middle + 19, given.lens_y, 28), -1)] if given.lens_light else []),
         ],
     }[step]
     names = {1: "Inserts", 2: "Camera", 3: "Panel", 4: "Button"}
@@ -217,7 +216,8 @@ def _printed(layout: Layout) -> _Scene:
         lying = solid.translate([x - low[0], -low[1], 0]).rotate([-90, 0, 0]).mirror([0, 0, 1])
         shapes.append(shape(lying, bodies.LID if name == "coupon" else bodies.FRONT))
         box = shapes[-1].corners.reshape(-1, 3)
-        point = (float(box[:, 0].max()) - 2, 2.0, float(box[:, 2].min()) + 2)
+        middle = float(box[:, 0].min() + box[:, 0].max()) / 2
+        point = (middle, 1.0, float(box[:, 2].min()))
         labels.append(Label(names.get(name, name), point, 1 if name in ("guard", "coupon", "hood") else -1))
         x += high[0] - low[0] + 12
     return shapes, View(-20, 38, (960, 420)), labels, f"{_title(layout)}: what is printed, and the coupon"
