@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
-from piboothup.problems import FRAME_CODES, Problem, problem
+from piboothup.problems import FRAME_CODES, STRIP_CODES, Problem, problem
 from piboothup.status import UploaderReport, UploaderState
 
 
@@ -60,6 +60,7 @@ REPORTED: dict[Check, tuple[str, ...]] = {
     Check.CONFIG: (
         *("bad_config", "config_default", "config_late", "card_file", "choices_damaged", "unused_setting"),
         *FRAME_CODES,
+        *STRIP_CODES,
     ),
     Check.SERVICES: (
         "unsaved_jpeg",

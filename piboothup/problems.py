@@ -95,6 +95,15 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "The last photo could not be framed.",
         "It went without the frame; if that stays, switch the box off and on.",
     ),
+    # strip
+    "strip_memory": (
+        "Memory is short for the strip.",
+        "The last photos went without it; if that stays, restart the box.",
+    ),
+    "strip_failed": (
+        "The last photos could not be put on a strip.",
+        "They went without it; if that stays, switch the box off and on.",
+    ),
     # card
     "card_full": ("The card is full.", "Photos are safe. Let the booth upload, or use a larger card."),
     "card_crowded": ("The card has no room for more files.", "Photos are safe. Let the booth upload."),
@@ -271,6 +280,8 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
 
 FRAME_CODES = tuple(code for code in _CATALOGUE if code.startswith("frame_"))
 """Why photos go without their frame."""
+STRIP_CODES = ("strip_memory", "strip_failed")
+"""Why photos go without their strip."""
 
 
 def problem(code: str, detail: str = "") -> Problem:

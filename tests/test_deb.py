@@ -163,6 +163,7 @@ def test_a01_package_depends_on_what_the_code_imports() -> None:
     debian = {"pillow": "python3-pil"}
     wanted = {debian.get(name, f"python3-{name}") for name in names - brought}
     control = (PACKAGE / "debian/control").read_text(encoding="utf-8")
+    assert "\n fonts-dejavu-core,\n" in control  # for what stands below the photos of a strip
     assert set(re.findall(r"^ (python3-[a-z0-9.-]+)", control, re.MULTILINE)) == wanted | {
         "python3-picamera2",  # apt alone has them
         "python3-lgpio",

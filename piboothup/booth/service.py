@@ -279,7 +279,7 @@ class BoothService:
 
     def _apply_settings(self, active: ActiveSettings) -> None:
         """Apply another event, album, name, language or time zone."""
-        self._saver.set_labels(active.config.name, active.config.timezone)
+        self._saver.set_labels(active.config.name, active.config.timezone, active.config.language)
         self._saver.set_context(active.context)
         if self._upload_status_reader.set_context(active.context):  # title and count were those of the other event
             self._presenter.upload_status = replace(self._presenter.upload_status, event_title="", parked=0)

@@ -88,7 +88,7 @@ class StorageMonitor:
                 self._lock_stack.enter_context(self._spool.lock("booth"))
                 self._locked = True
             self._resume_wipe()
-            recover(self._spool, frames=bool(self._config.photo.frame))
+            recover(self._spool, composes=self._config.photo.composes)
             self._with_room(self._drop_choices_of_another_box)
             self._with_room(self._void_older_choice)
             self._with_room(lambda: self._spool.start("booth"))

@@ -60,7 +60,7 @@ def choice(default: Any, *others: Any) -> Any:
     allowed = (default, *others)
 
     def check(value: Any) -> Any:
-        if type(value) is not type(default) or value not in allowed:
+        if not any(type(value) is type(choice) and value == choice for choice in allowed):
             form = ", without quotes" if isinstance(value, str) and not isinstance(default, str) else ""
             raise InvalidValue("one of " + ", ".join(json.dumps(choice) for choice in allowed) + form)
         return value

@@ -92,13 +92,26 @@ class PhotoConfig:
     frame: str = checks.setting("", checks.file)
     """PNG with transparency, laid over a copy of each photo; empty = none."""
     originals: bool = checks.choice(True, False)
-    """Whether with a frame the originals are sent too; else they are kept on the card, to be exported."""
+    """Whether with frame or strip the originals are sent too; else they are kept on the card, to be exported."""
     shots: int = checks.number(1, 1, 4)
     """Photos of one press, each for itself."""
     gap_s: int = checks.number(3, 1, 10)
     """Countdown from one of them to the next, whole seconds."""
+    strip: bool | str = checks.choice(False, True, "2x2", "1x4")
+    """Whether the photos of one press are put together on a strip too, and how; true = "2x2"."""
     take_back_s: float = checks.number(0.0, 0, 30)
     """Time in which a hold of the button keeps the photo from being sent, seconds; 0 = guests can't take it back."""
+
+    @property
+    def strip_layout(self) -> str:
+        """Layout of the strips that are made; "" = none, also where a press takes one photo."""
+        layout = "2x2" if self.strip is True else str(self.strip or "")
+        return layout if self.shots > 1 else ""
+
+    @property
+    def composes(self) -> bool:
+        """Whether other photos are composed of those that are taken."""
+        return bool(self.frame or self.strip_layout)
 
 
 @dataclass(frozen=True)

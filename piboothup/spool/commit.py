@@ -7,18 +7,22 @@ import errno
 import functools
 import heapq
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from piboothup.problems import Problem, problem
 from piboothup.spool import SpoolError, contexts, durable, handover, layout_version
+from piboothup.spool.capture_time import boots
+from piboothup.spool.capture_time.boots import Composition
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import CONTEXTS, HELD, NEW, SENT, TEST_PHOTO, TMP
+from piboothup.spool.listing import BOOTS, CONTEXTS, HELD, NEW, SENT, TEST_PHOTO, TMP
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Session, Spool
 
 log = logging.getLogger(__name__)
 
+COMPOSING_LOCK = ".composing.lock"
+"""Held while what was composed is stored, and while a wipe deletes photos: nothing made of them outlives it."""
 ROOM_PHOTOS = 8
 """How many sent photos a commit that meets a full card deletes at the most, before it tries once more."""
 
@@ -58,24 +62,44 @@ def commit(spool: Spool, name: PhotoName, context: Context, jpeg: bytes, place: 
     spool.free_space.record_size(len(jpeg))
 
 
-def commit_copy(spool: Spool, original: PhotoName, jpeg: bytes) -> tuple[PhotoName, bool]:
-    """Store the framed copy of a held photo in new/, then let its original go.
+def note_composition(spool: Spool, frame: str, *, originals: bool, shots: int = 0) -> None:
+    """Record durably what is composed of the photos from the next one on. Raises OSError.
 
-    Return the copy's name, and whether the original is sent too. Raises NotSaved, OSError; then the original is held.
+    `frame`: hash of the frame over their copies; "" = none. `shots`: a series of so many photos begins, which gets a
+    strip; if that can't be recorded, nothing is composed of its photos.
     """
-    name, record = (
-        PhotoName.of(original.copy, jpeg),
-        contexts.read_record(spool.directory / CONTEXTS, original.context),
-    )
-    if record.own is None or record.context_of(original.order) != record.context_of(name.order):
-        raise NotSaved(problem("not_saved", "where the copy belongs is not known"))
-    if not (held := spool.path(original, HELD)).is_file():  # it was wiped meanwhile
-        raise FileNotFoundError(errno.ENOENT, "it is no longer held", str(held))
-    if spool.composition_of(original) is None:
-        raise NotSaved(problem("not_saved", f"{original} gets no copy"))
-    spool.session.begun.add(name.order)
-    commit(spool, name, record.own, jpeg)
-    return name, handover.release_original(spool, original)
+    session = spool.session
+    known = session.composition
+    if shots:
+        if known is not None and known.last is not None:  # numbers of photos that were not taken stay its own
+            session.last_seq = max(session.last_seq, known.last)
+        session.composition = None
+    elif frame == ("" if known is None else known.frame):
+        return
+    spool.refuse_another_disk(session)
+    spool.number_boot()
+    composition = Composition(session.last_seq + 1, frame, originals, shots)
+    boots.add_composition(spool.directory / BOOTS, session.boot, composition)
+    session.composition = composition
+    session.last_seq += bool(shots)
+
+
+def commit_composed(spool: Spool, result: Identity, originals: Sequence[PhotoName], jpeg: bytes) -> PhotoName:
+    """Store what was composed of these held photos in new/; return its name. Raises NotSaved, OSError.
+
+    FileNotFoundError: one of them is no longer held, as it was wiped meanwhile. No wipe deletes photos during this.
+    """
+    name = PhotoName.of(result, jpeg)
+    with durable.lock(spool.directory / COMPOSING_LOCK, wait=True):
+        record = contexts.read_record(spool.directory / CONTEXTS, name.context)
+        places = {record.context_of(photo.order) for photo in (name, *originals)}
+        if record.own is None or len(places) > 1 or {photo.context for photo in originals} != {name.context}:
+            raise NotSaved(problem("not_saved", "where it belongs is not known"))
+        for original in originals:
+            spool.path(original, HELD).lstat()
+        spool.session.begun.add(name.order)
+        commit(spool, name, record.own, jpeg)
+    return name
 
 
 def try_commit(spool: Spool, context: Context, jpeg: bytes) -> None:

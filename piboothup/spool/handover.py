@@ -13,7 +13,7 @@ from piboothup.spool import durable
 from piboothup.spool.capture_time import boots
 from piboothup.spool.disk.location import Location
 from piboothup.spool.listing import BOOTS, HELD, KEPT, NEW, PARKED, QUARANTINE, SENT, WITHDRAWN
-from piboothup.spool.names import PhotoName
+from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.photo_file import VerifyingReader, matches_digest
 from piboothup.spool.store import Spool
 from piboothup.text import open_file
@@ -63,47 +63,69 @@ def may_return(spool: Spool, first: Location | None) -> bool:
 
 
 def release_original(spool: Spool, name: PhotoName) -> bool:
-    """Move a photo whose framed copy is made from held/ to new/, or to kept/; return whether it is sent.
+    """Move a photo on from held/; return whether it is sent. Raises OSError.
 
-    Raises OSError.
+    To kept/ when originals are not sent and what goes in its place is made: its framed copy or, without a frame, its
+    strip.
     """
     composition = spool.composition_of(name)
-    place = NEW if composition is None or composition.originals else KEPT
-    move_held(spool, name, place)
-    return place == NEW
+    is_kept = False
+    if composition is not None and not composition.originals:
+        is_kept = composition.results(name)[0].seq in numbers_made(spool, name.boot)
+    move_held(spool, name, KEPT if is_kept else NEW)
+    return not is_kept
 
 
-def is_copied(spool: Spool, name: PhotoName) -> bool:
-    """Whether the framed copy of this photo is made."""
-    return spool.composition_of(name) is not None and name.copy.seq in _numbers(spool, name.boot)
+def release_held(spool: Spool, frame: str = "", *, strips: bool = False) -> tuple[int, list[list[PhotoName]]]:
+    """Move photos held by earlier starts on; return how many, and those of which something is yet to be composed.
 
-
-def release_held(spool: Spool, frame: str = "") -> tuple[int, list[PhotoName]]:
-    """Move photos held by earlier starts on; return how many, and those that are yet to get a copy with this frame.
-
-    All others go to new/, or where an original goes that has its copy. One that can't be moved holds up no other.
+    Those of a series stand together. `frame`: hash of the frame in force; `strips`: strips are made. All others go to
+    new/, or where an original goes. One that can't be moved holds up no other.
     """
-    released, due = 0, list[PhotoName]()
-    held = [name for name in spool.names(HELD) if spool.is_of_earlier_start(name)]
-    made = {boot: _numbers(spool, boot) for boot in {name.boot for name in held}}
-    for name in sorted(held, key=lambda name: name.order):
-        composition = spool.composition_of(name)
-        is_made = composition is not None and name.copy.seq in made[name.boot]
-        if composition is not None and composition.frame == frame and not is_made:
-            due.append(name)
+    presses: dict[tuple[int, int], list[PhotoName]] = {}
+    for name in sorted(spool.names(HELD), key=lambda name: name.order):
+        if spool.is_of_earlier_start(name):
+            presses.setdefault(series_of(spool, name) or name.order, []).append(name)
+    released, due = 0, list[list[PhotoName]]()
+    for names in presses.values():
+        if results_due(spool, names, frame, strips=strips):
+            due.append(names)
             continue
-        try:
-            if is_made:
+        for name in names:
+            try:
                 release_original(spool, name)
-            else:
-                move_held(spool, name, NEW)
-            released += 1
-        except OSError as error:
-            spool.log_once(logging.ERROR, "still held photo=%s reason=%s", name, error.strerror)
+                released += 1
+            except OSError as error:
+                spool.log_once(logging.ERROR, "still held photo=%s reason=%s", name, error.strerror)
     return released, due
 
 
-def _numbers(spool: Spool, boot: int) -> set[int]:
+def series_of(spool: Spool, name: PhotoName) -> tuple[int, int] | None:
+    """Boot and number of the strip of this photo's series; None for a photo of which no strip is made."""
+    composition = spool.composition_of(name)
+    return (name.boot, composition.first) if composition is not None and composition.shots else None
+
+
+def results_due(
+    spool: Spool, names: Sequence[PhotoName], frame: str, *, strips: bool
+) -> list[tuple[Identity, Sequence[PhotoName]]]:
+    """What is yet to be composed of the photos of one press, and of which of them: copies with this frame, the strip.
+
+    A strip has two photos at least.
+    """
+    composition = spool.composition_of(names[0])
+    if composition is None:
+        return []
+    due: list[tuple[Identity, Sequence[PhotoName]]] = []
+    if composition.frame == frame != "":
+        due += [(name.copy, (name,)) for name in names]
+    if composition.shots and strips and len(names) > 1:
+        due.append((composition.results(names[0])[-1], names))
+    made = numbers_made(spool, names[0].boot) if due else set()
+    return [(result, originals) for result, originals in due if result.seq not in made]
+
+
+def numbers_made(spool: Spool, boot: int) -> set[int]:
     """Numbers of a boot's photos that the album has or is to have."""
     there = {name.seq for place in (NEW, SENT, PARKED) for name in spool.listing.of_boot(place, boot)}
     return there | {seq for _, seq in spool.read_boot(boot).retired}

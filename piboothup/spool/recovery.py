@@ -36,10 +36,10 @@ class Recovered:
     released: int = 0
 
 
-def recover(spool: Spool, *, frames: bool = False) -> Recovered:
+def recover(spool: Spool, *, composes: bool = False) -> Recovered:
     """Empty tmp/ and held/. Call with the booth's lock held. What can't be moved now is left for the next start.
 
-    `frames`: the composer sees to held/.
+    `composes`: the composer sees to held/.
     """
     _tidy(spool)
     salvaged = quarantined = dropped = 0
@@ -53,8 +53,8 @@ def recover(spool: Spool, *, frames: bool = False) -> Recovered:
             digest, is_empty = _read(part)
             if digest == name.digest:
                 salvaged += _salvage(spool, part, name)
-            # What was set aside earlier stays as it is; a framed copy is made again.
-            elif is_empty or spool.path(name, QUARANTINE).exists() or _is_copy_of_held(spool, name):
+            # What was set aside earlier stays as it is; what was composed is made again.
+            elif is_empty or spool.path(name, QUARANTINE).exists() or _is_composed_of_held(spool, name):
                 durable.remove(part)
                 dropped += 1
             else:
@@ -62,7 +62,7 @@ def recover(spool: Spool, *, frames: bool = False) -> Recovered:
                 quarantined += 1
         except OSError as error:
             spool.log_once(logging.ERROR, "recovery left part=%s reason=%s", part.name, error.strerror)
-    released = 0 if frames else handover.release_held(spool)[0]
+    released = 0 if composes else handover.release_held(spool)[0]
     found = Recovered(salvaged, quarantined, dropped, released)
     if found != Recovered():
         log.warning(
@@ -82,10 +82,13 @@ def _read(part: Path) -> tuple[str, bool]:
     return digest_of(content), not content.strip(b"\0")
 
 
-def _is_copy_of_held(spool: Spool, name: PhotoName) -> bool:
-    """Whether this is the framed copy of a photo that is still held."""
-    held = spool.listing.of_boot(HELD, name.boot)
-    return spool.read_boot(name.boot).is_composed(name.seq) and any(each.copy.order == name.order for each in held)
+def _is_composed_of_held(spool: Spool, name: PhotoName) -> bool:
+    """Whether this was composed of photos that are still held."""
+    for photo in spool.listing.of_boot(HELD, name.boot):
+        composition = spool.composition_of(photo)
+        if composition is not None and any(result.order == name.order for result in composition.results(photo)):
+            return True
+    return False
 
 
 def _tidy(spool: Spool) -> None:

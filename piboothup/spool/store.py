@@ -82,7 +82,7 @@ class Session:
     last_seq: int = 0
     """Number of the latest photo."""
     composition: Composition | None = None
-    """The frame in force, as recorded since the start."""
+    """What is composed of the photos that are taken now, as recorded since the start."""
     begun: set[tuple[int, int]] = field(default_factory=set)
     """Boot and number of each photo that is not committed yet; on another disk they may be another photo's."""
     durable: set[Path] = field(default_factory=set)
@@ -149,7 +149,7 @@ class Spool:
         used = [seq for _, seq in known.retired]
         for place in PLACES:
             used += [name.seq for name in self.listing.of_boot(place, session.boot)]
-        used += [seq + 1 for seq in used if known.composition_of(seq) is not None]
+        used += [seq + 1 for seq in used if (found := known.composition_of(seq)) is not None and found.frame]
         last_seq = max([known.next_seq - 1, *(seq for seq in used if seq < BY_HAND)])
         now_ms = self.clock.boottime_ns() // 1_000_000
         boots.add_start(self._boots, session.boot, service, now_ms, last_seq + 1)
@@ -240,7 +240,7 @@ class Spool:
     def photos_of(self, context: Context) -> set[tuple[int, int]]:
         """Boot and number of each photo taken for this context, also of those deleted since the album has them.
 
-        Framed copies are made, not taken.
+        What is composed of photos is made, not taken.
         """
         there = (name for place in (*WAITING, SENT, KEPT) for name in self.names(place))
         found = {name.order for name in there if name.context == context.id} | self.retired(context.id)
@@ -295,18 +295,8 @@ class Spool:
             session.begun.add((session.boot, seq))
         return Identity(self.box, session.boot, seq, boottime_ms, context.id)
 
-    def note_composition(self, frame: str, *, originals: bool) -> None:
-        """Record durably the frame in force from the next photo on ("" = none: numbers go singly). Raises OSError."""
-        session = self.session
-        if frame != (session.composition.frame if session.composition is not None else ""):
-            self.refuse_another_disk(session)
-            self.number_boot()
-            composition = Composition(session.last_seq + 1, frame, originals)
-            boots.add_composition(self._boots, session.boot, composition)
-            session.composition = composition
-
     def composition_of(self, name: PhotoName) -> Composition | None:
-        """The frame that was in force for this photo; None when it gets no copy."""
+        """What is composed of this photo; None when nothing is."""
         return self.read_boot(name.boot).composition_of(name.seq)
 
     def is_of_earlier_start(self, name: PhotoName) -> bool:

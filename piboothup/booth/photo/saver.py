@@ -14,6 +14,7 @@ import queue
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,8 +71,15 @@ class _Tally:
             self.held -= 1
 
 
-class _Retry:
-    """Order to try again what could not be moved."""
+class _Order(StrEnum):
+    RETRY = "retry"
+    """Try again what could not be moved."""
+    END_SERIES = "end series"
+    """Every frame of the series was handed over."""
+
+
+_Job = tuple[Frame, _Tally | None, bool] | MoveHeld | _Order
+"""A frame has the tally that it counts in, if it is no test, and whether it may begin a series."""
 
 
 class Saver:
@@ -96,7 +104,9 @@ class Saver:
         self._next_retry_ns = 0
         self._location: Location | None = None
         """Of the disk with the first held photo."""
-        self._jobs: queue.SimpleQueue[tuple[Frame, _Tally | None] | MoveHeld | _Retry | None] = queue.SimpleQueue()
+        self._has_series = False
+        """Whether frames of a series were handed over, and it has not ended."""
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
 
     @property
@@ -104,9 +114,11 @@ class Saver:
         """Photos of this event on the card, as far as they are counted."""
         return (self._tally.held or 0) + self._tally.saved
 
-    def set_labels(self, name: str, timezone: str) -> None:
-        """Set the box's name and the time zone that photos bear from now on."""
+    def set_labels(self, name: str, timezone: str, language: str) -> None:
+        """Set the box's name, the time zone and the language that photos bear from now on."""
         self._name, self._zone = name, zone(timezone)
+        if self._composer is not None:
+            self._composer.zone, self._composer.language = self._zone, language
 
     def set_context(self, context: Context) -> None:
         """Set the context of the photos handed over from now on."""
@@ -125,28 +137,35 @@ class Saver:
             tally.held = len(found - tally.own)
 
     def start(self) -> None:
-        """Start the thread, and the composer's if there is a frame."""
+        """Start the thread, and the composer's if there is one."""
         self._thread.start()
         if self._composer is not None:
             self._composer.start()
 
     def set_quiet(self, quiet: bool) -> None:
-        """Tell whether no photo is under way and no menu open: only then framed copies are made. Never waits."""
+        """Tell whether no photo is under way and no menu open: only then photos are composed. Never waits.
+
+        A series of shots is under way as a whole.
+        """
         if self._composer is not None:
             self._composer.set_quiet(quiet)
+            if quiet and self._has_series:
+                self._has_series = False
+                self._jobs.put(_Order.END_SERIES)
 
     @property
     def notice(self) -> Problem | None:
-        """Why photos go without their frame; None when they do not, or without a frame."""
+        """Why photos go without their frame or strip; None when they do not, or have none."""
         return None if self._composer is None else self._composer.problem
 
     def save(self, frame: Frame) -> None:
         """Hand over a frame; never waits. The thread posts `Saved` or `SavingFailed` afterwards."""
-        self._jobs.put((frame, self._tally))
+        self._jobs.put((frame, self._tally, not self._has_series))
+        self._has_series = True
 
     def try_saving(self, frame: Frame) -> None:
         """Hand over the frame of a test photo; never waits. The thread posts `SaveTested` afterwards."""
-        self._jobs.put((frame, None))
+        self._jobs.put((frame, None, False))
 
     def move_held(self, move: MoveHeld) -> None:
         """Have a held photo moved; never waits. The thread posts `Withdrawn` for one that its guest took back."""
@@ -160,7 +179,7 @@ class Saver:
             return
         self._next_retry_ns = now_ns + _RETRY_NS
         if self._unmoved:
-            self._jobs.put(_Retry())
+            self._jobs.put(_Order.RETRY)
         if self._composer is not None:
             self._composer.retry()
 
@@ -179,8 +198,11 @@ class Saver:
                 if job.place == WITHDRAWN:
                     self._post(Withdrawn(failure))
                 continue
-            if isinstance(job, _Retry):
-                self._move_unmoved()
+            if isinstance(job, _Order):
+                if job is _Order.RETRY:
+                    self._move_unmoved()
+                elif self._composer is not None:
+                    self._composer.end_series()
                 continue
             answer, name = self._attempt(*job)
             del job  # its pixels, 18 MB of them, are not kept until the next photo
@@ -199,7 +221,7 @@ class Saver:
     def _move(self, name: PhotoName, place: str) -> Problem | None:
         """Move a held photo; return what went wrong. It is then tried again, unless it is gone."""
         self._unmoved.pop(name, None)
-        if place == NEW and self._has_copy(name):
+        if place == NEW and self._is_composed(name):
             self._hand_over(name)
             return None
         try:
@@ -217,24 +239,24 @@ class Saver:
             self._tally.take_out(name)
         return None
 
-    def _has_copy(self, name: PhotoName) -> bool:
+    def _is_composed(self, name: PhotoName) -> bool:
         return self._composer is not None and self._spool.composition_of(name) is not None
 
     def _hand_over(self, name: PhotoName) -> None:
-        """Tell the composer of a photo that is to get a copy, the uploader of any other."""
-        if self._composer is not None and self._has_copy(name):
+        """Tell the composer of a photo of which something is composed, the uploader of any other."""
+        if self._composer is not None and self._is_composed(name):
             self._composer.add(name)
             return
         with contextlib.suppress(PermissionError):  # another user's uploader: it lists new/ anyway
             send_hint(self._runtime, "uploader", "new", str(name))
 
-    def _next(self) -> tuple[Frame, _Tally | None] | MoveHeld | _Retry | None:
+    def _next(self) -> _Job | None:
         self.heartbeat.beat(NEVER_NS)
         job = self._jobs.get()
         self.heartbeat.beat(STORAGE_TIMEOUT_NS)
         return job
 
-    def _attempt(self, frame: Frame, tally: _Tally | None) -> tuple[Event, PhotoName | None]:
+    def _attempt(self, frame: Frame, tally: _Tally | None, is_first: bool) -> tuple[Event, PhotoName | None]:
         """Save a photo, or a test photo; return the event to post, and the photo's name if it was saved."""
         self._blamed = "unsaved_defect"
         try:
@@ -242,12 +264,13 @@ class Saver:
                 photo, _ = self._encoded(frame, NO_PHOTO)
                 commit.try_commit(self._spool, self._tally.context, photo)
                 return SaveTested(None), None
-            has_copy = self._composer is not None and self._composer.begin()
+            composition = None if self._composer is None else self._composer.begin(opens_series=is_first)
+            has_copy = composition is not None and bool(composition.frame)
             identity = self._spool.next_identity(_begun_ms(frame), tally.context, has_copy=has_copy)
             photo, thumbnail = self._encoded(frame, identity.unique_id)
             name = PhotoName.of(identity, photo)
             tally.own.add(name.order)
-            place = HELD if has_copy or self._is_held_for_guest else NEW
+            place = HELD if composition is not None or self._is_held_for_guest else NEW
             commit.commit(self._spool, name, tally.context, photo, place)
             if place == HELD and self._location is None:
                 self._location = self._spool.session.location
@@ -291,8 +314,8 @@ class Saver:
 
 
 def _composer(config: Config, spool: Spool, runtime: Path) -> Composer | None:
-    """The composer, if there is a frame; else nothing of it is loaded."""
-    if not config.photo.frame:
+    """The composer, if there are frames or strips; else nothing of it is loaded."""
+    if not config.photo.composes:
         return None
     from piboothup.booth.photo.composer import Composer  # noqa: PLC0415
 

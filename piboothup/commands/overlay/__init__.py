@@ -18,9 +18,11 @@ from PIL import Image
 
 from piboothup import config
 from piboothup.booth.photo import compose, frame_file
-from piboothup.booth.photo.composer import DECODED_BYTES, USUAL_SIZE, need_memory
+from piboothup.booth.photo.composer import USUAL_SIZE
 from piboothup.booth.photo.frame_file import FrameFile, FrameUnusable
+from piboothup.booth.photo.frame_in_force import DECODED_BYTES
 from piboothup.booth.photo.jpeg import EncodeError
+from piboothup.booth.photo.memory import need_memory
 from piboothup.commands.common import OK, CommandFails, check_private, load_effective, open_spool, write_private
 from piboothup.problems import problem
 from piboothup.records import replace
@@ -76,8 +78,8 @@ def judge(given: argparse.Namespace) -> int:
         prepared = compose.prepare(file, _usual_size(loaded) if photo is None else compose.photo_size(photo))
     except FrameUnusable as error:
         told = error.problem
-    except MemoryError:
-        told = problem("frame_memory")
+    except MemoryError as error:
+        told = problem("frame_memory", str(error))
     else:
         print(json.dumps({"fit": str(prepared.fit)}))
         return OK

@@ -27,7 +27,7 @@ STATES = {
 TAKEN = ("sent", "waiting", "parked", "kept")
 """States of the photos that count as taken."""
 COMPOSED = "composed"
-"""Of those taken: framed copies, each a photo of its own."""
+"""Of those taken: framed copies and strips, each a photo of its own."""
 
 
 @dataclass

@@ -214,9 +214,9 @@ def _journal(spool: Spool, chosen: Plan, *, unsent: bool, in_use: Collection[str
     good = config.good_copy.read(spool.directory)
     photos = [photo for event in chosen.events for photo in (*(item.name for item in event.items), *event.retired)]
     held = [item.name for event in chosen.events for item in event.items if item.place == HELD]
-    photos += [
-        name.copy for name in held if spool.composition_of(name) is not None
-    ]  # made since the count, or about to be
+    for name in held:  # what is composed of it was made since the count, or is about to be
+        composition = spool.composition_of(name)
+        photos += composition.results(name) if composition is not None else ()
     touched = {photo.context for photo in photos}
     attribution = Attribution(spool.directory)
     link_ids = {event.event for event in chosen.events}
@@ -257,7 +257,8 @@ def _carry_out(spool: Spool, journal: WipeJournal, in_use: Collection[str]) -> R
     journal = replace(journal, in_use=journal.in_use | set(in_use))
     try:
         wipe_steps.keep_numbers(spool, journal)
-        wipe_steps.delete_photos(spool, journal)
+        with durable.lock(spool.directory / commit.COMPOSING_LOCK, wait=True):
+            wipe_steps.delete_photos(spool, journal)
         remaining = [item.name for item in inventory.take_inventory(spool.directory).complete().items]
         attribution, events_ = Attribution(spool.directory), journal.link_ids | journal.contexts
         left = {name for name in remaining if journal.everything or attribution.event_of(name) in events_}

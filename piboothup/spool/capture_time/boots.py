@@ -23,23 +23,43 @@ from piboothup.text import read_bytes
 
 LOCK = ".lock"
 _FILE = re.compile(r"(\d{4,6})\.jsonl", re.ASCII)
+_MOST_SHOTS = 100
 _LARGEST = 10**13
 """Upper limit of a number in a file (milliseconds, some 300 years): no sum of two is beyond the calendar."""
 
 
 @dataclass(frozen=True)
 class Composition:
-    """What is composed of photos, with a frame in force.
-
-    From a photo's number on, each photo's next number is that of its framed copy.
-    """
+    """What is composed of photos, from a number on; each result is a photo of its own, with a number kept for it."""
 
     first: int
-    """Number of the first photo."""
+    """Number of the first photo; of a series that of its strip, which the numbers of its photos follow."""
     frame: str
-    """Hash of the frame; "" = none any more."""
+    """Hash of the frame over a copy of each photo, whose number is the next after the photo's; "" = no frame."""
     originals: bool = True
     """Whether originals are sent too; else they are kept."""
+    shots: int = 0
+    """Number of photos that a series is meant to have, of which a strip is made; 0 = no series."""
+
+    @property
+    def last(self) -> int | None:
+        """The last number of a series."""
+        return self.first + self.shots * (2 if self.frame else 1) if self.shots else None
+
+    def covers(self, seq: int) -> bool:
+        """Whether something is composed of the photo with this number, or it is reserved for what is."""
+        return self.first <= seq <= (seq if self.last is None else self.last) and bool(self.frame or self.shots)
+
+    def is_photo(self, seq: int) -> bool:
+        """Whether one of the numbers that this covers is a photo's that was taken."""
+        offset = seq - self.first - bool(self.shots)
+        return offset >= 0 and not (self.frame and offset % 2)
+
+    def results(self, photo: Identity) -> list[Identity]:
+        """What is composed of this photo: its framed copy, the strip of its series."""
+        copies = [photo.copy] if self.frame else []
+        strip = Identity(photo.box, photo.boot, self.first, photo.boottime_ms, photo.context)
+        return [*copies, strip] if self.shots else copies
 
 
 @dataclass(frozen=True)
@@ -65,18 +85,18 @@ class Boot:
     """By their first numbers; a start of the booth ends the one before."""
 
     def composition_of(self, seq: int) -> Composition | None:
-        """The frame that was in force for photo `seq`; None when it gets no copy."""
+        """What is composed of photo `seq`; None when nothing is."""
         found = self._in_force(seq)
-        return found if found is not None and not (seq - found.first) % 2 else None
+        return found if found is not None and found.is_photo(seq) else None
 
     def is_composed(self, seq: int) -> bool:
-        """Whether this number is reserved for the framed copy of the photo before."""
+        """Whether this number is reserved for what is composed: a framed copy of the photo before, or a strip."""
         found = self._in_force(seq)
-        return found is not None and bool((seq - found.first) % 2)
+        return found is not None and not found.is_photo(seq)
 
     def _in_force(self, seq: int) -> Composition | None:
         found = next((composition for composition in reversed(self.compositions) if composition.first <= seq), None)
-        return found if found is not None and found.frame else None
+        return found if found is not None and found.covers(seq) else None
 
 
 def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
@@ -193,7 +213,9 @@ def _composition(line: dict[str, Any]) -> Composition | None:
     first, frame = _whole(line.get("first")), line.get("frame")
     if first is None or not isinstance(frame, str):
         return None
-    return Composition(first, frame, line.get("originals") is not False)
+    shots = line.get("shots")
+    shots = shots if isinstance(shots, int) and 0 < shots <= _MOST_SHOTS else 0
+    return Composition(first, frame, line.get("originals") is not False, shots)
 
 
 def _anchor(line: dict[str, Any]) -> Anchor | None:
@@ -238,8 +260,9 @@ def add_ready(directory: Path, number: int, ready_ms: int) -> None:
 
 
 def add_composition(directory: Path, number: int, composition: Composition) -> None:
-    """Record the frame in force, before its first photo. Raises OSError."""
-    _append(directory, number, vars(composition))
+    """Record what is composed of photos, before the first of them. Raises OSError."""
+    line = vars(composition)
+    _append(directory, number, line if composition.shots else {key: line[key] for key in line if key != "shots"})
 
 
 def add_anchor(directory: Path, number: int, anchor: Anchor, *, in_use: bool = False) -> None:

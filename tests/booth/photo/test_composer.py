@@ -18,8 +18,7 @@ from PIL import ExifTags, Image
 from piboothup.booth import photo
 from piboothup.booth.flow.events import Saved
 from piboothup.booth.gpio.led import LightPattern
-from piboothup.booth.photo import compose
-from piboothup.booth.photo import composer as module
+from piboothup.booth.photo import compose, memory
 from piboothup.booth.photo.composer import Composer
 from piboothup.booth.photo.frame_file import FrameUnusable
 from piboothup.booth.photo.saver import Saver
@@ -30,7 +29,7 @@ from piboothup.spool import commit, durable, handover, recovery
 from piboothup.spool.admin import assign, wipe
 from piboothup.spool.capture_time import boots
 from piboothup.spool.listing import FOLDERS_OF_2, HELD, KEPT, NEW, PARKED, QUARANTINE, SENT, TMP, WITHDRAWN
-from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState
 from tests.support.booth import Box, awaited
@@ -58,7 +57,7 @@ class Bench:
         """The booth starts, in the same boot or in another."""
         self.spool = Spool(self.root / "spool", self.clock, "serial-1")
         self.spool.prepare()
-        recovery.recover(self.spool, frames=True)
+        recovery.recover(self.spool, composes=True)
         self.spool.start("booth")
         config = Config(photo=PhotoConfig(str(self.frame), self.originals))
         self.composer = Composer(config, self.spool, self.root)
@@ -72,11 +71,11 @@ class Bench:
     def press(self, number: int = 0) -> PhotoName:
         """A photo is saved as the saver does it."""
         self.clock.pass_s(5)
-        is_held = self.composer.begin()
+        composition = self.composer.begin()
         at_ms = self.clock.boottime_ns() // 1_000_000
-        identity = self.spool.next_identity(at_ms, PARTY, has_copy=is_held)
+        identity = self.spool.next_identity(at_ms, PARTY, has_copy=composition is not None)
         name = PhotoName.of(identity, jpeg(number))
-        commit.commit(self.spool, name, PARTY, jpeg(number), HELD if is_held else NEW)
+        commit.commit(self.spool, name, PARTY, jpeg(number), HELD if composition is not None else NEW)
         return name
 
     def in_place(self, place: str) -> list[PhotoName]:
@@ -133,7 +132,7 @@ def test_e2_copies_are_made_not_taken(bench: Bench) -> None:
 
 
 def give_no_memory(_bench: Bench, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(module, "available_bytes", lambda: 50_000_000)
+    patch.setattr(memory, "available_bytes", lambda: 50_000_000)
 
 
 def fail_to_decode(_bench: Bench, patch: pytest.MonkeyPatch) -> None:
@@ -160,11 +159,13 @@ def replace_frame(bench: Bench, _patch: pytest.MonkeyPatch) -> None:
     bench.frame.write_bytes(OTHER)
 
 
-def damage_frame(bench: Bench, _patch: pytest.MonkeyPatch) -> None:
+def damage_frame(_bench: Bench, patch: pytest.MonkeyPatch) -> None:
     """Its first chunks are good, its pixels are not: that shows when it is decoded."""
-    bad = FRAME[:50] + bytes(len(FRAME) - 50)
-    bench.composer._digest = digest_of(bad)
-    bench.frame.write_bytes(bad)
+
+    def prepare(*_given: object) -> None:
+        raise FrameUnusable("frame_broken")
+
+    patch.setattr(compose, "prepare", prepare)
 
 
 def remove_frame(bench: Bench, _patch: pytest.MonkeyPatch) -> None:
@@ -359,7 +360,7 @@ def test_e2_a_frame_that_goes_while_photos_are_taken(
     names = [bench.press(1)]
     bench.composer.make(names[0])
     bench.frame.write_bytes(OTHER)
-    bench.composer._prepared = None
+    bench.composer.frame._prepared = None
     names.append(bench.press(2))
     bench.composer.make(names[1])
     if not noted:
@@ -427,7 +428,7 @@ def test_e2_e3_a_held_photo_after_the_frame_went_is_sent(bench: Bench) -> None:
     bench.originals = False
     bench.start()
     bench.composer.make(bench.press(1))
-    bench.composer._refuse(FrameUnusable("frame_missing"))
+    bench.composer.frame.refuse(FrameUnusable("frame_missing"))
     assert not bench.composer.begin()
     held, later = take(bench.spool, jpeg(2), PARTY, HELD), take(bench.spool, jpeg(3))  # its guest may take it back
     bench.power_on()

@@ -86,13 +86,14 @@ def test_e5_each_folder_is_a_state_and_days_end_at_midnight(spool: Spool) -> Non
 
 
 def test_e2_e5_framed_copies_are_counted_among_those_taken(spool: Spool) -> None:
-    spool.note_composition("0123456789abcdef", originals=False)
+    commit.note_composition(spool, "0123456789abcdef", originals=False)
     for number in range(3):
         identity = spool.next_identity(spool.clock.boottime_ns() // 1_000_000, PARTY, has_copy=True)
         name = PhotoName.of(identity, jpeg(number))
         commit.commit(spool, name, PARTY, jpeg(number), HELD)
         if number < 2:
-            copy, _ = commit.commit_copy(spool, name, jpeg(10 + number))
+            copy = commit.commit_composed(spool, name.copy, (name,), jpeg(10 + number))
+            handover.release_original(spool, name)
         if number == 0:
             handover.mark_sent(spool, copy)
         pass_s(spool, 31)

@@ -18,8 +18,8 @@ import pytest
 from piboothup.spool import commit, durable, handover, layout_version, recovery
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import Context
-from piboothup.spool.listing import HELD, KEPT, NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP, Listing
-from piboothup.spool.names import PhotoName, digest_of
+from piboothup.spool.listing import HELD, KEPT, NEW, PARKED, QUARANTINE, SENT, TEST_PHOTO, TMP, WITHDRAWN, Listing
+from piboothup.spool.names import Identity, PhotoName, digest_of
 from piboothup.spool.store import Spool
 from tests.spool.crash.promises import Life, Promised
 from tests.support.photos import PARTY, names_in_new
@@ -397,15 +397,16 @@ def a_photo_that_is_held_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def an_original_goes_before_its_copy_is_there(patch: pytest.MonkeyPatch) -> None:
-    def early(spool: Spool, original: PhotoName, content: bytes) -> tuple[PhotoName, bool]:
-        name, context = PhotoName.of(original.copy, content), spool.context(original.context)
+    def early(spool: Spool, result: Identity, originals: Sequence[PhotoName], content: bytes) -> PhotoName:
+        name, context = PhotoName.of(result, content), spool.context(result.context)
         assert context is not None
-        sends = handover.release_original(spool, original)
+        for original in originals:
+            handover.release_original(spool, original)
         spool.session.begun.add(name.order)
         commit.commit(spool, name, context, content)
-        return name, sends
+        return name
 
-    patch.setattr(commit, "commit_copy", early)
+    patch.setattr(commit, "commit_composed", early)
 
 
 def an_original_that_is_kept_is_deleted(patch: pytest.MonkeyPatch) -> None:
@@ -429,7 +430,7 @@ def an_original_that_is_kept_is_sent(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_copy_that_is_there_is_made_again(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(handover, "_numbers", lambda _spool, _boot: set())
+    patch.setattr(handover, "numbers_made", lambda _spool, _boot: set())
 
 
 def a_copy_has_no_number_of_its_own(patch: pytest.MonkeyPatch) -> None:
@@ -449,14 +450,72 @@ def a_copys_number_is_forgotten_at_the_start(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_frame_in_force_is_not_noted(patch: pytest.MonkeyPatch) -> None:
-    def note_composition(spool: Spool, frame: str, *, originals: bool) -> None:
-        spool.session.composition = boots.Composition(spool.session.last_seq + 1, frame, originals)
+    def note_composition(spool: Spool, frame: str, *, originals: bool, shots: int = 0) -> None:
+        spool.session.composition = boots.Composition(spool.session.last_seq + 1, frame, originals, shots)
+        spool.session.last_seq += bool(shots)
 
-    patch.setattr(Spool, "note_composition", note_composition)
+    patch.setattr(commit, "note_composition", note_composition)
 
 
 def a_torn_copy_is_set_aside(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(recovery, "_is_copy_of_held", lambda _spool, _name: False)
+    patch.setattr(recovery, "_is_composed_of_held", lambda _spool, _name: False)
+
+
+def a_series_is_noted_after_its_first_photo(patch: pytest.MonkeyPatch) -> None:
+    real_add, real_commit = boots.add_composition, commit.commit
+    due: list[tuple[Path, int, boots.Composition]] = []
+
+    def late(spool: Spool, name: PhotoName, context: Context, content: bytes, *place: str) -> None:
+        real_commit(spool, name, context, content, *place)
+        while due:
+            real_add(*due.pop())
+
+    def add(directory: Path, number: int, composition: boots.Composition) -> None:
+        if composition.shots:
+            due.append((directory, number, composition))
+        else:
+            real_add(directory, number, composition)
+
+    patch.setattr(boots, "add_composition", add)
+    patch.setattr(commit, "commit", late)
+
+
+def photos_leave_before_their_strip_is_there(patch: pytest.MonkeyPatch) -> None:
+    real = commit.commit_composed
+
+    def early(spool: Spool, result: Identity, originals: Sequence[PhotoName], content: bytes) -> PhotoName:
+        if len(originals) > 1:
+            handover.move_held(spool, originals[0], NEW)
+            os.rename(spool.path(originals[0]), spool.path(originals[0], HELD))
+        return real(spool, result, originals, content)
+
+    patch.setattr(commit, "commit_composed", early)
+
+
+def a_strip_is_not_made_after_a_cut(patch: pytest.MonkeyPatch) -> None:
+    real = handover.release_held
+    patch.setattr(handover, "release_held", lambda spool, frame="", **_more: real(spool, frame))
+
+
+def a_strip_has_the_number_of_its_first_photo(patch: pytest.MonkeyPatch) -> None:
+    real = boots.Composition.results
+
+    def results(composition: boots.Composition, photo: Identity) -> list[Identity]:
+        found = real(composition, photo)
+        return [*found[:-1], photo] if composition.shots else found
+
+    patch.setattr(boots.Composition, "results", results)
+
+
+def a_photo_that_was_taken_back_is_on_the_strip(patch: pytest.MonkeyPatch) -> None:
+    real = handover.release_held
+
+    def release(spool: Spool, *given: Any, **more: Any) -> tuple[int, list[list[PhotoName]]]:
+        for name in spool.names(WITHDRAWN):
+            os.rename(spool.path(name, WITHDRAWN), spool.path(name, HELD))
+        return real(spool, *given, **more)
+
+    patch.setattr(handover, "release_held", release)
 
 
 MUTANTS: dict[str, Mutant] = {
@@ -501,6 +560,11 @@ MUTANTS: dict[str, Mutant] = {
         a_copys_number_is_forgotten_at_the_start,
         a_frame_in_force_is_not_noted,
         a_torn_copy_is_set_aside,
+        a_series_is_noted_after_its_first_photo,
+        photos_leave_before_their_strip_is_there,
+        a_strip_is_not_made_after_a_cut,
+        a_strip_has_the_number_of_its_first_photo,
+        a_photo_that_was_taken_back_is_on_the_strip,
     )
 }
 """Each by the sentence that says what is wrong."""

@@ -80,7 +80,8 @@ class Life:
         self.disk = Recording(root, largest_write=300, without_sync=without_sync)
         self.spool = Spool(root, self.clock, SERIAL)
         self.composer: Composer | None = None
-        """While a frame is in force."""
+        """While something is composed of photos."""
+        self.strips = False
         self.originals = True
         self.started = False
         """Whether the service got as far as taking photos."""
@@ -98,7 +99,7 @@ class Life:
             self.disk.tell(Promised("boot", spool.boot), self.clock.boot_id())
         wipe.resume_wipe(spool)
         parts = [PhotoName.parse(path.name.removesuffix(".part")) for path in (self.disk.root / TMP).iterdir()]
-        recovery.recover(spool, frames=self.composer is not None)
+        recovery.recover(spool, composes=self.composer is not None)
         self.disk.tell(Promised("file", ".layout"), ((self.disk.root / ".layout").read_bytes(),))
         for name in names_in_new(spool):
             if name in parts:
@@ -107,7 +108,7 @@ class Life:
         self.disk.tell(Promised("boot", spool.boot), self.clock.boot_id())
         self.started = True
         if self.composer is not None:
-            self.put_frame(originals=self.originals)
+            self.put_frame(originals=self.originals, strips=self.strips)
 
     def context_without_event(self) -> Context:
         """What photos of this boot are taken for when there is no event."""
@@ -147,10 +148,10 @@ class Life:
         self.disk.tell(Promised("context", context.id), (self.spool.context(context.id),))
         return name
 
-    def put_frame(self, *, originals: bool) -> None:
-        """From here on photos get framed copies; what is due of earlier starts is made."""
-        self.originals = originals
-        self.composer = composer(self.spool, originals=originals)
+    def put_frame(self, *, originals: bool, strips: bool = False) -> None:
+        """From here on photos get framed copies, or strips of series; what is due of earlier starts is made."""
+        self.originals, self.strips = originals, strips
+        self.composer = composer(self.spool, originals=originals, strips=strips, frames=not strips)
         self.composer.make_up()
 
     def frame(self, number: int, context: Context = PARTY) -> PhotoName:
@@ -161,7 +162,7 @@ class Life:
         assert before is not None
         raised = b"2" + before[1:]
         self.disk.tell(Promised("file", ".layout"), (before, raised))
-        assert self.composer.begin()
+        assert self.composer.begin() is not None
         at_ms = self.clock.boottime_ns() // 1_000_000
         content = jpeg(number, _SMALL)
         name = PhotoName.of(self.spool.next_identity(at_ms, context, has_copy=True), content)
@@ -172,10 +173,62 @@ class Life:
         self.disk.tell(Promised("context", context.id), (self.spool.context(context.id),))
         return name
 
-    def compose(self, name: PhotoName) -> None:
-        """The copy of this photo is made, in the background."""
+    def compose(self, *names: PhotoName) -> None:
+        """The copy of this photo is made, or the strip of these, in the background."""
         assert self.composer is not None
-        self.composer.make(name)
+        self.composer.make(*names)
+
+    def series(self, *numbers: int, context: Context = PARTY) -> list[PhotoName]:
+        """A press that takes some photos: once two of them are saved, a strip is promised too."""
+        assert self.composer is not None
+        names: list[PhotoName] = []
+        before = self._content(".layout")
+        assert before is not None
+        raised = b"2" + before[1:]
+        self.disk.tell(Promised("file", ".layout"), (before, raised))
+        goes = frozenset({NEW if self.originals else KEPT})
+        for number in numbers:
+            self.clock.pass_s(3)
+            composition = self.composer.begin(opens_series=not names)
+            assert composition is not None
+            strip, content = (self.spool.boot, composition.first), jpeg(number, _SMALL)
+            name = PhotoName.of(self.spool.next_identity(self.clock.boottime_ns() // 1_000_000, context), content)
+            if len(names) == 1:
+                self.disk.tell(Promised("photo", names[0]), goes | {NEW})
+                self.disk.tell(Promised("strip", strip), frozenset({NEW, GONE}))
+            commit.commit(self.spool, name, context, content, HELD)
+            names.append(name)
+            for each in names:
+                self.disk.tell(Promised("photo", each), goes if len(names) > 1 else frozenset({NEW}))
+            if len(names) > 1:
+                self.disk.tell(Promised("strip", strip), frozenset({NEW}))
+        self.composer.end_series()
+        self.disk.tell(Promised("file", ".layout"), (raised,))
+        self.disk.tell(Promised("context", context.id), (self.spool.context(context.id),))
+        return names
+
+    def take_back(self, name: PhotoName, *rest: PhotoName) -> None:
+        """A guest takes back a photo of a series; a strip is made of the rest if these are two."""
+        strip = handover.series_of(self.spool, name)
+        if len(rest) < 2:
+            for other in rest:
+                self.disk.tell(Promised("photo", other), frozenset({NEW, KEPT}))
+            self.disk.tell(Promised("strip", strip), frozenset({NEW, GONE}))
+        self.move_held(name, WITHDRAWN, NEW if self.originals else KEPT)
+        if len(rest) < 2:
+            for other in rest:
+                self.disk.tell(Promised("photo", other), frozenset({NEW}))
+            self.disk.tell(Promised("strip", strip), frozenset({GONE}))
+
+    def send_strip(self, name: PhotoName) -> None:
+        """The album has the strip of this photo."""
+        order = handover.series_of(self.spool, name)
+        strip = next((found for found in names_in_new(self.spool) if found.order == order), None)
+        if strip is None:
+            raise NoSuchCall(f"there is no strip of {name}")
+        self.disk.tell(Promised("strip", order), frozenset({NEW, SENT}))
+        self.mark_sent(strip)
+        self.disk.tell(Promised("strip", order), frozenset({SENT}))
 
     def send_copy(self, name: PhotoName) -> None:
         """The album has the copy of this photo."""
@@ -186,9 +239,9 @@ class Life:
         self.mark_sent(copy)
         self.disk.tell(Promised("copy", name), frozenset({SENT}))
 
-    def move_held(self, name: PhotoName, place: str) -> None:
+    def move_held(self, name: PhotoName, place: str, otherwise: str = NEW) -> None:
         """The time to take the photo back is over, or a guest did, or it is not to be sent."""
-        self.disk.tell(Promised("photo", name), frozenset({NEW, place}))
+        self.disk.tell(Promised("photo", name), frozenset({otherwise, place}))
         handover.move_held(self.spool, name, place)
         self.disk.tell(Promised("photo", name), frozenset({place}))
 
@@ -252,24 +305,29 @@ class Life:
     def wipe(self, context: Context) -> None:
         """The box goes back: nothing of this event is to be left, in the album or not."""
 
-        def has_copy(name: PhotoName) -> bool:
-            return self.spool.composition_of(name) is not None
+        def composed(name: PhotoName) -> list[Promised]:
+            found = self.spool.composition_of(name)
+            copies = [Promised("copy", name)] if found is not None and found.frame else []
+            return [
+                *copies,
+                *([Promised("strip", (name.boot, found.first))] if found is not None and found.shots else ()),
+            ]
 
         held = wipe.survey(self.spool, booth_runs=False)
         chosen = wipe.plan(held, context.link_id)
         for item in chosen.events[0].items:
             place = NEW if item.place == HELD else item.place  # after a cut it is released
             self.disk.tell(Promised("photo", item.name), frozenset({place, GONE}))
-            if has_copy(item.name):
-                self.disk.tell(Promised("copy", item.name), frozenset({NEW, GONE}))
+            for promised in composed(item.name):
+                self.disk.tell(promised, frozenset({NEW, GONE}))
         self.disk.tell(Promised("context", context.id), (context, None))
         self.disk.tell(Promised("taken", context.id), 0)
         self.disk.tell(Promised("all or none", frozenset(item.name for item in chosen.events[0].items)))
         wipe.wipe(self.spool, chosen, unsent=True)
         for item in chosen.events[0].items:
             self.disk.tell(Promised("photo", item.name), frozenset({GONE}))
-            if has_copy(item.name):
-                self.disk.tell(Promised("copy", item.name), frozenset({GONE}))
+            for promised in composed(item.name):
+                self.disk.tell(promised, frozenset({GONE}))
         self.disk.tell(Promised("context", context.id), (None,))
         self.disk.tell(Promised("wiped", context))
 
@@ -463,6 +521,51 @@ def photos_of_which_only_copies_are_sent(life: Life) -> None:
     life.frame(4)
 
 
+def photos_of_series(life: Life) -> None:
+    """Strips: made at once, after a kill, after a cut; of what is left when a guest takes one back."""
+    life.open()
+    life.take(1)
+    life.put_frame(originals=True, strips=True)
+    life.compose(*life.series(2, 3, 4))
+    names = life.series(5, 6)
+    kill_at(life, "rename", f"{HELD}/0001/{names[0]}", lambda: life.compose(*names))
+    life.disk.revive()
+    life.strike()
+    life.send_strip(names[0])
+    life.die()
+    kill_at(life, "fsync", ".part", lambda: life.compose(*life.series(7, 8)))
+    life.die()
+    names = life.series(9, 10, 11)
+    life.take_back(names[1], names[0], names[2])
+    life.compose(names[0], names[2])
+    life.series(12)
+    life.power_on("boot-b")
+    life.series(13, 14)
+    life.power_on("boot-c")
+    life.compose(*life.series(15, 16, context=WEDDING))
+    life.series(17, 18, context=WEDDING)
+    life.wipe(WEDDING)
+    names = life.series(19, 20)
+    life.take_back(names[0], names[1])
+
+
+def photos_of_which_only_strips_are_sent(life: Life) -> None:
+    """Strips of originals that are kept; one alone is sent."""
+    life.open()
+    life.put_frame(originals=False, strips=True)
+    life.compose(*life.series(1, 2))
+    life.series(3)
+    names = life.series(4, 5)
+    kill_at(life, "rename", ".part", lambda: life.compose(*names))
+    life.die()
+    names = life.series(6, 7, 8)
+    kill_at(life, "rename", f"{HELD}/0001/{names[1]}", lambda: life.compose(*names))
+    life.die()
+    life.series(9, 10)
+    life.power_on("boot-b")
+    life.series(11)
+
+
 def a_box_that_goes_back(life: Life) -> None:
     """The operator gives photos an event, then wipes one of the others, with photos on all their ways."""
     life.open()
@@ -506,6 +609,8 @@ LIVES = (
     photos_that_are_held,
     photos_with_a_frame,
     photos_of_which_only_copies_are_sent,
+    photos_of_series,
+    photos_of_which_only_strips_are_sent,
     a_box_that_goes_back,
     a_box_that_is_configured,
 )
@@ -594,14 +699,15 @@ def after_the_cut(root: Path, boot_id: str = "boot-after") -> Found:
     spool.prepare()
     is_old = not (root / ".layout").exists() or not (root / ".layout").read_bytes().startswith(b"2")
     overlooked = tuple(str(name) for place in FOLDERS_OF_2 for name in spool.names(place) if is_old)
-    made_again = {name.copy.order for name in spool.names(HELD) if spool.composition_of(name) is not None}
+    known = [(name, spool.composition_of(name)) for name in spool.names(HELD)]
+    made_again = {result.order for name, found in known if found is not None for result in found.results(name)}
     parts = {part: content for part, content in parts.items() if _order_of(part) not in made_again}
     wipe.resume_wipe(spool)
     has_frame = any(b'"frame"' in content for name, content in read_tree(root) if content and name.startswith(BOOTS))
-    recovery.recover(spool, frames=has_frame)
+    recovery.recover(spool, composes=has_frame)
     spool.start("booth")
     if has_frame:
-        composer(spool, originals=True).make_up()
+        composer(spool, originals=True, strips=True, frames=True).make_up()
     photos = [(name, place) for place in COMMITTED for name in spool.names(place)]
     files = [(name, content) for name, content in read_tree(root) if content is not None]
     by_path = {f"{root}/{name}": content for name, content in files}
@@ -656,12 +762,13 @@ def _is_junk(path: str) -> bool:
     return name.startswith(".") and name != ".layout" and not name.endswith(".lock")
 
 
-def composer(spool: Spool, *, originals: bool) -> Composer:
-    """The composer of a booth with the frame, which lies elsewhere than on the card."""
+def composer(spool: Spool, *, originals: bool, strips: bool, frames: bool = False) -> Composer:
+    """The composer of a booth with strips, or with the frame, which lies elsewhere than on the card; or with both."""
     frame = spool.directory.with_name("frame.png")
     if not frame.exists():
         frame.write_bytes(FRAME)
-    found = Composer(Config(photo=PhotoConfig(str(frame), originals)), spool, spool.directory.parent)
+    photo = PhotoConfig(str(frame) if frames else "", originals, 4 if strips else 1, strip=strips)
+    found = Composer(Config(photo=photo), spool, spool.directory.parent)
     found.set_quiet(True)
     return found
 
@@ -685,7 +792,7 @@ def broken(found: Found, told: Mapping[object, object]) -> Iterator[str]:
             if promised.of in found.contents:
                 yield "a test photo is kept"
             continue
-        yield from (_broken_copy if promised.what == "copy" else _broken)(found, promised, value)
+        yield from (_broken_copy if promised.what in ("copy", "strip") else _broken)(found, promised, value)
         if promised.what == "photo" and isinstance(promised.of, PhotoName):
             known.add(promised.of)
     yield from (
@@ -695,10 +802,10 @@ def broken(found: Found, told: Mapping[object, object]) -> Iterator[str]:
 
 def _broken_copy(found: Found, promised: Promised, value: Any) -> Iterator[str]:
     of = promised.of
-    assert isinstance(of, PhotoName)
-    copies = [place for name, places in found.places.items() if name.order == of.copy.order for place in places]
+    order = of.copy.order if isinstance(of, PhotoName) else of
+    copies = [place for name, places in found.places.items() if name.order == order for place in places]
     if not set(copies) <= value or len(copies) > 1 or not (copies or GONE in value):
-        yield f"the copy of {of} may be in {sorted(value)} and is in {sorted(copies)}"
+        yield f"the {promised.what} of {of} may be in {sorted(value)} and is in {sorted(copies)}"
 
 
 def _broken(found: Found, promised: Promised, value: Any) -> Iterator[str]:

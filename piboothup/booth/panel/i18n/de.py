@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from piboothup.booth.panel.i18n import FaultTexts, MenuTexts, Texts
-from piboothup.problems import FRAME_CODES
+from piboothup.problems import FRAME_CODES, STRIP_CODES
 
 TEXTS = Texts(
     name="Deutsch",
@@ -88,6 +88,7 @@ TEXTS = Texts(
         "camera_size": "Config: Größe falsch",
         "camera_tuning": "Tuning-Datei falsch",
         **dict.fromkeys(FRAME_CODES, "Ohne Rahmen"),
+        **dict.fromkeys(STRIP_CODES, "Ohne Fotostreifen"),
         "bad_config": "Config-Fehler",
         "config_default": "Config-Fehler",
         "card_file": "Fehler auf Karte",

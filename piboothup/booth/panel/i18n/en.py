@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from piboothup.booth.panel.i18n import FaultTexts, MenuTexts, Texts
-from piboothup.problems import FRAME_CODES
+from piboothup.problems import FRAME_CODES, STRIP_CODES
 
 TEXTS = Texts(
     name="English",
@@ -96,6 +96,7 @@ TEXTS = Texts(
         "camera_size": "Config: wrong size",
         "camera_tuning": "Bad tuning file",
         **dict.fromkeys(FRAME_CODES, "Frame not used"),
+        **dict.fromkeys(STRIP_CODES, "No photo strip"),
         "bad_config": "Mistake in config",
         "config_default": "Mistake in config",
         "card_file": "Mistake on card",
