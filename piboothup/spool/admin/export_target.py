@@ -12,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from piboothup.records import dataclass
@@ -22,8 +24,9 @@ from piboothup.spool import SpoolError, durable
 from piboothup.text import open_file, text_to_path
 
 _PART = ".piboothup.part"
-_AT_A_TIME_BYTES = 16 * 1024 * 1024
-"""Copies that are written before they are confirmed together, bytes."""
+_AT_A_TIME_BYTES = 8 * 1024 * 1024
+"""Copies that are written before they are confirmed together, bytes; as many are written meanwhile."""
+_CHUNK_BYTES = 1024 * 1024
 _BROKEN_NAME = (errno.EINVAL, errno.EILSEQ, errno.EPERM, errno.ENAMETOOLONG)
 """Errors of file systems that don't allow a name."""
 _TIME_GRAIN_S = 2
@@ -152,8 +155,12 @@ class TargetFolder:
         self._path = path
         self._sizes: dict[int, list[Path]] = defaultdict(list)
         self._claimed: set[Path] = set()
-        self._parts: list[_Part] = []
-        """Copies that are not confirmed yet."""
+        self._written: list[_Part] = []
+        self._unconfirmed: list[_Part] = []
+        """Copies that are being confirmed, in a thread of its own, or could not be."""
+        self._thread = ThreadPoolExecutor(1, "confirm")
+        self._confirming: Future[None] | None = None
+        self._numbers = itertools.count()
         path.mkdir(exist_ok=True)
         if path.resolve().is_relative_to(target.spool.resolve()):
             raise ExportError(f"{path} lies in the spool itself: name another folder.")
@@ -185,27 +192,52 @@ class TargetFolder:
             free = [path for path in wanted if path not in self._claimed and _is_free(path, content)]
             path = free[0] if free else wanted[-1]
             self._target.make_sure_of_room(len(content))
-            part = self._path / f"{_PART}{len(self._parts) or ''}"
+            part = self._path / f"{_PART}{next(self._numbers) or ''}"
             _write(part, content, taken_ms)
-            self._parts.append(_Part(part, path, content))
+            self._written.append(_Part(part, path, content))
         except OSError as error:
             raise unwritable(self._path, error) from None
         self._claimed.add(path)
-        if sum(len(part.content) for part in self._parts) >= _AT_A_TIME_BYTES:
-            self.confirm()
+        if sum(len(part.content) for part in self._written) >= _AT_A_TIME_BYTES:
+            self._begin_confirming()
         return True
 
     def confirm(self) -> None:
         """Have what was put so far synced, read it back, and name it. Raises ExportError; what is good is named."""
-        good: list[_Part] = []
+        self._begin_confirming()
+        self._end_confirming()
+
+    def drop(self) -> int:
+        """Remove what is not confirmed, as far as the disk lets it; number of these copies. Ends its thread."""
+        self._thread.shutdown()
+        parts = [*self._unconfirmed, *self._written]
+        for part in parts:
+            with contextlib.suppress(OSError):
+                part.path.unlink()
+        return len(parts)
+
+    def _begin_confirming(self) -> None:
+        """Have the thread confirm what was written. Raises ExportError of what it did before."""
+        self._end_confirming()
+        self._unconfirmed += self._written
+        self._written = []
+        self._confirming = self._thread.submit(self._confirm)
+
+    def _end_confirming(self) -> None:
+        confirming, self._confirming = self._confirming, None
+        if confirming is not None:
+            confirming.result()
+
+    def _confirm(self) -> None:
+        synced: list[_Part] = []
         try:
-            for part in self._parts:
+            for part in self._unconfirmed:
                 durable.sync_file(part.path)
-                good.append(part)
+                synced.append(part)
         except OSError as error:
             raise unwritable(self._path, error) from None
         finally:
-            self._name(good)
+            self._name(synced)
 
     def _name(self, parts: list[_Part]) -> None:
         """Read synced parts back and name them. Raises ExportError."""
@@ -220,19 +252,10 @@ class TargetFolder:
                 durable.sync_directory(self._path)
         except OSError as error:
             raise unwritable(self._path, error) from None
-        self._parts = [part for part in self._parts if part not in named]
+        self._unconfirmed = self._unconfirmed[len(named) :]
         if wrong := parts[len(named) :]:
             sentence = f"The copy {wrong[0].target} does not read back as it was written: use another stick or disk."
             raise ExportError(sentence, WRONG)
-
-    def drop(self) -> int:
-        """Remove what is not confirmed, as far as the disk lets it; number of these copies."""
-        dropped = len(self._parts)
-        for part in self._parts:
-            with contextlib.suppress(OSError):
-                part.path.unlink()
-        self._parts.clear()
-        return dropped
 
 
 def _holds(path: Path, content: bytes) -> bool:
@@ -245,7 +268,12 @@ def _holds(path: Path, content: bytes) -> bool:
         if os.fstat(file.fileno()).st_size != len(content):
             return False
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        return file.read() == content
+        chunk, done = bytearray(_CHUNK_BYTES), 0
+        while read := file.readinto(chunk):
+            if chunk[:read] != content[done : done + read]:
+                return False
+            done += read
+        return done == len(content)
 
 
 def _is_free(path: Path, content: bytes) -> bool:
