@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from piboothup.spool import durable
 from piboothup.spool.capture_time import boots
@@ -131,10 +131,19 @@ def numbers_made(spool: Spool, boot: int) -> set[int]:
     return there | {seq for _, seq in spool.read_boot(boot).retired}
 
 
+def held_without_guest(spool: Spool, withdrawn: Container[PhotoName]) -> set[PhotoName]:
+    """The photos in held/ that no guest can take back: of earlier starts, and restored ones of those `withdrawn`."""
+    return {name for name in spool.names(HELD) if name in withdrawn or spool.is_of_earlier_start(name)}
+
+
 def restore(spool: Spool, name: PhotoName) -> None:
-    """Move a photo that a guest took back from withdrawn/ to new/, for the operator. Raises OSError."""
-    spool.make_folder(NEW, name)
-    durable.move(spool.path(name, WITHDRAWN), spool.path(name))
+    """Move a photo that a guest took back from withdrawn/ to where a fresh one lies, for the operator.
+
+    That is new/; or held/, if something is composed of it: the booth does that, and lets it go. Raises OSError.
+    """
+    place = NEW if spool.composition_of(name) is None else HELD
+    spool.make_folder(place, name)
+    durable.move(spool.path(name, WITHDRAWN), spool.path(name, place))
 
 
 def retry_parked(spool: Spool) -> int:

@@ -16,7 +16,7 @@ import pytest
 from piboothup import status
 from piboothup.cli import main
 from piboothup.clock import SystemClock
-from piboothup.spool import durable, handover, wipe_journal
+from piboothup.spool import commit, durable, handover, wipe_journal
 from piboothup.spool.admin import wipe_steps
 from piboothup.spool.admin.inventory import take_inventory
 from piboothup.spool.admin.wipe import FLASH, plan, survey, wipe
@@ -25,6 +25,7 @@ from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import HELD, KEPT, NEW, SENT, WITHDRAWN
+from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.commands import command, environment, run_forked
 from tests.support.deadline import PATIENCE_S
@@ -103,6 +104,19 @@ def test_e5_an_unknown_event_is_told(desk: Path, spool: Spool, words: list[str],
     result = queue(desk, *words)
     assert (result.returncode, result.stdout) == (1, "")
     assert is_said in result.stderr
+
+
+def test_e3_a_restored_photo_with_a_frame_is_the_booth_s_first(desk: Path, spool: Spool) -> None:
+    commit.note_composition(spool, "0123456789abcdef", originals=True)
+    name = PhotoName.of(spool.next_identity(5, PARTY, has_copy=True), jpeg(20))
+    commit.commit(spool, name, PARTY, jpeg(20), HELD)
+    handover.move_held(spool, name, WITHDRAWN)
+    said = queue(desk, "restore").stdout.splitlines()
+    assert said == [
+        "1 photo that was taken back waits again.",
+        "The booth makes the framed copy of it first.",
+    ]
+    assert list(spool.names(HELD)) == [name]
 
 
 def test_e3_an_event_without_withdrawn_photos_is_no_error(desk: Path, spool: Spool) -> None:

@@ -30,7 +30,7 @@ from piboothup.spool import commit, handover
 from piboothup.spool.contexts import Context
 from piboothup.spool.listing import HELD, NEW, WITHDRAWN
 from piboothup.spool.names import NO_PHOTO, PhotoName
-from piboothup.spool.store import Spool
+from piboothup.spool.store import Session, Spool
 
 if TYPE_CHECKING:
     from piboothup.booth.photo.composer import Composer
@@ -88,20 +88,19 @@ class Saver:
     def __init__(
         self, config: Config, spool: Spool, context: Context, runtime: Path, post: Callable[[Event], None]
     ) -> None:
-        self._config = config
-        self._spool = spool
+        self._config, self._spool, self._runtime, self._post = config, spool, runtime, post
         self.heartbeat = Heartbeat(spool.clock)
         self._tally = _Tally(context)
-        self._runtime = runtime
-        self._post = post
         self._name, self._zone = config.name, zone(config.timezone)
         self._blamed = ""
         """The reason if the step under way fails, unless the error has its own."""
-        self._is_held_for_guest = config.photo.take_back_s > 0
+        self._is_held_for_guest, self._next_retry_ns = config.photo.take_back_s > 0, 0
         self._composer = _composer(config, spool, runtime)
         self._unmoved: dict[PhotoName, str] = {}
         """Held photos that could not be moved, and where to."""
-        self._next_retry_ns = 0
+        self._withdrawn: set[PhotoName] = set()
+        self._ownerless: tuple[Session | None, set[PhotoName]] = None, set()
+        """Photos in held/ that no guest can take back, as seen last, in which session."""
         self._location: Location | None = None
         """Of the disk with the first held photo."""
         self._has_series = False
@@ -180,8 +179,18 @@ class Saver:
         self._next_retry_ns = now_ns + _RETRY_NS
         if self._unmoved:
             self._jobs.put(_Order.RETRY)
+        self._release_restored()
         if self._composer is not None:
             self._composer.retry()
+
+    def _release_restored(self) -> None:
+        """Have photos released that the operator has restored; what a session finds at its start is seen to there."""
+        (seen_in, seen), session = self._ownerless, self._spool.session
+        self._ownerless = session, (held := handover.held_without_guest(self._spool, self._withdrawn))
+        if session is seen_in and (restored := held - seen):
+            for name in sorted(restored, key=lambda name: name.order):
+                self.move_held(MoveHeld(name, NEW))
+            self.recount()
 
     def stop(self, timeout_s: float) -> bool:
         """Finish what was handed over so far, then end; return False if the card held it up for longer."""
@@ -236,6 +245,7 @@ class Saver:
         if place == NEW:
             self._hand_over(name)
         else:
+            self._withdrawn.add(name)
             self._tally.take_out(name)
         return None
 

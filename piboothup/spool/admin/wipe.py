@@ -21,7 +21,7 @@ from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.inventory import Attribution, SpoolFile
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import ContextRecord
-from piboothup.spool.listing import BOOTS, COMMITTED, HELD, PLACES, SENT
+from piboothup.spool.listing import BOOTS, COMMITTED, HELD, PLACES, SENT, WITHDRAWN
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe_journal import WipeJournal
@@ -213,7 +213,7 @@ def _unfinished(error: OSError) -> WipeError:
 def _journal(spool: Spool, chosen: Plan, *, unsent: bool, in_use: Collection[str]) -> WipeJournal:
     good = config.good_copy.read(spool.directory)
     photos = [photo for event in chosen.events for photo in (*(item.name for item in event.items), *event.retired)]
-    held = [item.name for event in chosen.events for item in event.items if item.place == HELD]
+    held = [item.name for event in chosen.events for item in event.items if item.place in (HELD, WITHDRAWN)]
     for name in held:  # what is composed of it was made since the count, or is about to be
         composition = spool.composition_of(name)
         photos += composition.results(name) if composition is not None else ()

@@ -584,6 +584,38 @@ def test_e2_a_photo_that_is_taken_back_gets_no_copy(box: Box) -> None:
     assert [name.seq for name in box.spool.names(WITHDRAWN)] == [1]
 
 
+@pytest.mark.parametrize("originals", [True, False])
+def test_e3_a_restored_photo_gets_its_copy_beside_the_booth(box: Box, originals: bool) -> None:
+    """The operator restores it while the booth runs, which has looked at held/ before."""
+    with_frame(box, FRAME, take_back_s=5.0)
+    box.config = replace(box.config, photo=replace(box.config.photo, originals=originals))
+    box.start_ready()
+    box.press()
+    box.until_light(LightPattern.SAVED)
+    box.hold_s(1.5)
+    turns = awaited(box.light.patterns)
+    while not (withdrawn := list(box.spool.names(WITHDRAWN))):
+        next(turns)
+    operator = Spool(box.spool.directory, box.clock, "serial-1")
+    handover.restore(operator, withdrawn[0])
+    while not (set(box.spool.names(NEW)) and withdrawn[0] in set(box.spool.names(NEW if originals else KEPT))):
+        box.clock.pass_s(1.0)
+        next(turns)
+    assert [name.seq for name in names_in_new(box.spool)] == ([1, 2] if originals else [2])
+    assert not list(box.spool.names(HELD))
+    box.until_said(lambda said: said.get("photos") == 1)
+
+
+def test_e3_a_photo_restored_without_a_booth_gets_its_copy(bench: Bench) -> None:
+    original = bench.press(1)
+    handover.move_held(bench.spool, original, WITHDRAWN)
+    handover.restore(bench.spool, original)
+    assert bench.in_place(HELD) == [original]
+    bench.power_on()
+    bench.composer.make_up()
+    assert (bench.in_place(HELD), bench.numbers(NEW)) == ([], [1, 2])
+
+
 def test_e2_a_bad_frame_is_told_on_the_panel_and_stops_no_photo(box: Box) -> None:
     with_frame(box, b"no frame")
     box.start_ready()

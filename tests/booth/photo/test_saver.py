@@ -24,7 +24,7 @@ from piboothup.booth.photo.saver import Saver
 from piboothup.config import CameraConfig, Config, PhotoConfig
 from piboothup.problems import problem
 from piboothup.runtime import HintSocket
-from piboothup.spool import commit, durable
+from piboothup.spool import commit, durable, handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.listing import HELD, NEW, WITHDRAWN
@@ -426,6 +426,26 @@ def test_e3_the_count_goes_on_after_a_photo_is_taken_back(bench: Bench) -> None:
     saver.move_held(MoveHeld(earlier[0], WITHDRAWN))
     assert saver.stop(PATIENCE_S)
     assert saver.taken == 3 == len(bench.spool.photos_of(PARTY))
+
+
+def test_e3_a_photo_restored_after_its_frame_went_is_released(bench: Bench) -> None:
+    """It had a frame in an earlier start, and no composer is there any more. Once: the card's own backlog is left."""
+    (bench.spool.directory.parent / "frame.png").write_bytes(b"")
+    commit.note_composition(bench.spool, "0123456789abcdef", originals=True)
+    identity = bench.spool.next_identity(5, PARTY, has_copy=True)
+    name = PhotoName.of(identity, jpeg(1))
+    commit.commit(bench.spool, name, PARTY, jpeg(1), HELD)
+    handover.move_held(bench.spool, name, WITHDRAWN)
+    bench.spool = open_spool(bench.spool.directory, bench.clock)
+    saver = bench.start()
+    saver.keep_house()
+    handover.restore(bench.spool, name)
+    assert list(bench.spool.names(HELD)) == [name]
+    for _ in range(2):
+        bench.clock.pass_s(11)
+        saver.keep_house()
+    assert saver.stop(PATIENCE_S)
+    assert bench.photos() == [name]
 
 
 @pytest.mark.parametrize("place", [NEW, WITHDRAWN])

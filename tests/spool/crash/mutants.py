@@ -457,6 +457,14 @@ def a_frame_in_force_is_not_noted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(commit, "note_composition", note_composition)
 
 
+def a_restored_photo_gets_no_copy(patch: pytest.MonkeyPatch) -> None:
+    def restore(spool: Spool, name: PhotoName) -> None:
+        spool.make_folder(NEW, name)
+        durable.move(spool.path(name, WITHDRAWN), spool.path(name))
+
+    patch.setattr(handover, "restore", restore)
+
+
 def a_torn_copy_is_set_aside(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(recovery, "_is_composed_of_held", lambda _spool, _name: False)
 
@@ -565,6 +573,7 @@ MUTANTS: dict[str, Mutant] = {
         a_strip_is_not_made_after_a_cut,
         a_strip_has_the_number_of_its_first_photo,
         a_photo_that_was_taken_back_is_on_the_strip,
+        a_restored_photo_gets_no_copy,
     )
 }
 """Each by the sentence that says what is wrong."""

@@ -245,11 +245,30 @@ class Life:
         handover.move_held(self.spool, name, place)
         self.disk.tell(Promised("photo", name), frozenset({place}))
 
+    def take_back_framed(self, name: PhotoName) -> None:
+        """A guest takes back a photo of which a copy would be made."""
+        ends = self._end_of_original
+        self.disk.tell(Promised("photo", name), frozenset({ends, WITHDRAWN}))
+        self.disk.tell(Promised("copy", name), frozenset({NEW, GONE}))
+        handover.move_held(self.spool, name, WITHDRAWN)
+        self.disk.tell(Promised("photo", name), frozenset({WITHDRAWN}))
+        self.disk.tell(Promised("copy", name), frozenset({GONE}))
+
     def restore(self, name: PhotoName) -> None:
-        """The operator brings back what a guest took back."""
-        self.disk.tell(Promised("photo", name), frozenset({NEW, WITHDRAWN}))
+        """The operator brings back what a guest took back; a copy that is due is made then."""
+        has_copy = self.spool.composition_of(name) is not None
+        ends = self._end_of_original if has_copy else NEW
+        self.disk.tell(Promised("photo", name), frozenset({ends, WITHDRAWN}))
+        if has_copy:
+            self.disk.tell(Promised("copy", name), frozenset({NEW, GONE}))
         handover.restore(self.spool, name)
-        self.disk.tell(Promised("photo", name), frozenset({NEW}))
+        self.disk.tell(Promised("photo", name), frozenset({ends}))
+        if has_copy:
+            self.disk.tell(Promised("copy", name), frozenset({NEW}))
+
+    @property
+    def _end_of_original(self) -> str:
+        return NEW if self.originals else KEPT
 
     def try_photo(self, number: int) -> None:
         """The booth tests whether photos are saved; whatever is left of that is nobody's photo."""
@@ -316,7 +335,9 @@ class Life:
         held = wipe.survey(self.spool, booth_runs=False)
         chosen = wipe.plan(held, context.link_id)
         for item in chosen.events[0].items:
-            place = NEW if item.place == HELD else item.place  # after a cut it is released
+            place = item.place
+            if place == HELD:  # after a cut it is released
+                place = NEW if self.spool.composition_of(item.name) is None else self._end_of_original
             self.disk.tell(Promised("photo", item.name), frozenset({place, GONE}))
             for promised in composed(item.name):
                 self.disk.tell(promised, frozenset({NEW, GONE}))
@@ -487,6 +508,25 @@ def photos_that_are_held(life: Life) -> None:
     life.wipe(WEDDING)
 
 
+def a_framed_photo_is_restored(life: Life) -> None:
+    """Photos with a frame are taken back and restored, beside the booth and without it; killed before the copy."""
+    life.open()
+    life.put_frame(originals=False)
+    life.take_back_framed(first := life.frame(1))
+    life.take_back_framed(second := life.frame(2))
+    life.restore(first)
+    life.compose(first)
+    life.restore(second)
+    life.die()
+    life.take_back_framed(third := life.frame(3, WEDDING))
+    life.power_on("boot-b")
+    life.restore(third)
+    life.power_on("boot-c")
+    life.take_back_framed(fourth := life.frame(4, WEDDING))
+    life.restore(fourth)
+    life.wipe(WEDDING)
+
+
 def photos_with_a_frame(life: Life) -> None:
     """Framed copies: made at once, after a kill, after a cut; with a copy that is sent while its original is held."""
     life.open()
@@ -608,6 +648,7 @@ LIVES = (
     a_lost_folder,
     photos_that_are_held,
     photos_with_a_frame,
+    a_framed_photo_is_restored,
     photos_of_which_only_copies_are_sent,
     photos_of_series,
     photos_of_which_only_strips_are_sent,
