@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import queue
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 
 from piboothup.config import GOOD_FILE, ButtonConfig, Config, EventPicsConfig, good_copy
-from piboothup.spool import choices, contexts, durable, handover, wipe_journal
+from piboothup.spool import choices, commit, contexts, durable, handover, wipe_journal
 from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.assign import assign, propose
 from piboothup.spool.admin.wipe import EventPhotos, Plan, Receipt, WipeError, plan, resume_wipe, survey, wipe
@@ -26,6 +29,7 @@ from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.recovery import recover
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
+from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg, open_spool, take
 
 pytestmark = pytest.mark.slow
@@ -227,6 +231,40 @@ def test_e3_a_photo_moving_on_while_folders_are_read_goes_too(
 def without(event: EventPhotos, name: PhotoName) -> EventPhotos:
     """The event's photos but this one."""
     return replace(event, items=tuple(item for item in event.items if item.name != name))
+
+
+def test_e2_a_copy_stored_while_a_wipe_runs_goes_too(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wipe comes to its photos between the look at the original and the writing of its copy."""
+    spool, steps = card.spool, queue.SimpleQueue[str]()
+    commit.note_composition(spool, "0123456789abcdef", originals=True)
+    original = PhotoName.of(spool.next_identity(5, PARTY, has_copy=True), jpeg(30))
+    commit.commit(spool, original, PARTY, jpeg(30), HELD)
+    chosen, flock, write_new = planned(spool, booth_runs=True), fcntl.flock, durable.write_new
+
+    def wiping() -> None:
+        wipe(spool, chosen, unsent=True)
+        steps.put("done")
+
+    wiper = threading.Thread(target=wiping)
+
+    def lock(descriptor: int, how: int) -> None:
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        if threading.current_thread() is wiper and path.endswith(commit.COMPOSING_LOCK):
+            steps.put("waits")
+        flock(descriptor, how)
+
+    def write(path: Path, *given: Any, **named: Any) -> None:
+        if threading.current_thread() is not wiper and path.suffix == ".part":
+            wiper.start()
+            assert steps.get(timeout=PATIENCE_S) == "waits"
+        write_new(path, *given, **named)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    monkeypatch.setattr(durable, "write_new", write)
+    copy = commit.commit_composed(spool, original.copy, [original], jpeg(31))
+    wiper.join(PATIENCE_S)
+    assert steps.get(timeout=PATIENCE_S) == "done"
+    assert not [*card.spool.directory.rglob(f"{copy}*"), *card.spool.directory.rglob(f"{original}*")]
 
 
 def test_wipe_keeps_photo_moved_back_from_sent_to_new(card: Card) -> None:
