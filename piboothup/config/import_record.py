@@ -34,6 +34,8 @@ class ImportRecord(Report):
 
     A choice after it stands.
     """
+    later: tuple[str, ...] = ()
+    """Settings that a code or stick has said since, by name: there those words say nothing."""
 
     def to_bytes(self) -> bytes:
         """Content of the record's file."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from piboothup.records import dataclass, field
 from piboothup.setup import boot_file
@@ -50,12 +52,12 @@ def imported(box_id: str, names: list[str], content: bytes) -> Imported:
     return done
 
 
-def told(file: BootFile, *, has_key: bool) -> list[str]:
+def told(settings: Mapping[str, Any], *, has_key: bool) -> list[str]:
     """What was taken of the settings, a line for each table."""
-    plain = [name for name, value in file.settings.items() if not isinstance(value, dict)]
+    plain = [name for name, value in settings.items() if not isinstance(value, dict)]
     tables = {
         name: [key for key in value if key != "revision"]  # it is nothing that a person has written
-        for name, value in file.settings.items()
+        for name, value in settings.items()
         if isinstance(value, dict)
     }
     if has_key:

@@ -13,7 +13,7 @@ import contextlib
 import errno
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from piboothup.clock import boot_start
@@ -24,7 +24,7 @@ from piboothup.setup import boot_file, radio, root_settings_file
 from piboothup.setup.boot_answer import Imported, answer, imported
 from piboothup.setup.boot_file import BootFile, Mistake
 from piboothup.setup.boot_text import NAME, names_in
-from piboothup.setup.import_steps import WORDS, Box, Import, is_of_another_box, sha256
+from piboothup.setup.import_steps import WORDS, Box, Import, is_of_another_box, names_said, sha256
 from piboothup.setup.root_settings_file import CardNote
 from piboothup.spool import durable
 from piboothup.text import NotAFile
@@ -36,7 +36,7 @@ PENDING = "pending-code"
 _RADIO = "radio"
 """Step of an import that is no part of the file: country and networks are put in force."""
 _UNREAD = "unread"
-"""Stands among the steps while nobody has had a later word on event and key than a file that could not be read."""
+"""Stands among the steps while there is a file that could not be read."""
 NO_FILE = "none"
 """Record of a start without a file: the same one counts again when it is laid on again."""
 _DRAFT = re.compile(
@@ -86,22 +86,22 @@ def run(
         return None
     if not is_taken:
         was_unread = marks[found[0]] in recorded and record.box in ("", box.id)
-        is_late = was_unread and _UNREAD not in record.owed
-        taking = Import(box, done, note, lambda step: not (is_late and step == WORDS))
+        taking = Import(box, done, note, lambda _: True, record.later if was_unread else ())
         taking.first_said = record.said if was_unread else ""
-        done.notes += ["A later code or stick counts for event and key."] if is_late else []
         taking.other_event = "" if recorded else root_settings_file.unnoted_event(box.settings_file)
     else:  # by the note alone nothing is known of the other steps
-        taking = Import(box, done, note, lambda step: step in owed if recorded else step != WORDS)
+        later = record.later if WORDS in owed else ()
+        taking = Import(box, done, note, lambda step: step in owed if recorded else step != WORDS, later)
         taking.first_said = record.said if WORDS in owed else ""
     left = taking.take(content, [hashes[name] for name in found[1:]])
     _note_country(box, done)
     answer(box.boot, box.id, done)
     read = [sha256(left), *(hashes[name] for name in found[1:]), *unread_marks]
     needs_radio = not is_done and bool(done.file.country or done.file.networks)
-    owed = (*taking.owed, *([_RADIO] if needs_radio else []), *_unread_step(record, unread_marks))
+    owed = (*taking.owed, *([_RADIO] if needs_radio else []), *([_UNREAD] if unread else []))
     said = taking.owed_said or (_unread_said(box, record) if unread else "")
-    keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), owed, said))
+    later = taking.later if WORDS in taking.owed else _later(record, unread_marks)
+    keep_record(box, ImportRecord(" ".join(read), box.id, len(done.mistakes), owed, said, later))
     log.warning("card imported taken=%d mistakes=%d owed=%d", len(done.taken), len(done.mistakes), len(taking.owed))
     if needs_radio:
         put_in_force(done.file.country)
@@ -154,18 +154,17 @@ def _untaken(box: Box, record: ImportRecord, unread: Mapping[str, Mistake]) -> I
     done = Imported(next(iter(unread)), BootFile(), mistakes=[*unread.values()])
     answer(box.boot, box.id, done)
     marks = [_mark(box.boot / name) for name in unread]
-    owed = dict.fromkeys([*record.owed, *_unread_step(record, marks)])
-    known = dict.fromkeys([*record.sha256.split(), *marks])
-    said = _unread_said(box, record)
-    keep_record(box, replace(record, sha256=" ".join(known), mistakes=len(unread), owed=tuple(owed), said=said))
+    known, owed = dict.fromkeys([*record.sha256.split(), *marks]), dict.fromkeys([*record.owed, _UNREAD])
+    later = record.later if WORDS in record.owed else _later(record, marks)
+    told = replace(record, said=_unread_said(box, record), later=later)
+    keep_record(box, replace(told, sha256=" ".join(known), mistakes=len(unread), owed=tuple(owed)))
     log.error("card not imported unread=%d", len(unread))
     return done
 
 
-def _unread_step(record: ImportRecord, marks: Sequence[str]) -> list[str]:
-    """The step for files that could not be read now, unless a later word has come since they could not at first."""
-    is_new = not set(marks) <= set(record.sha256.split())
-    return [_UNREAD] if is_new or (marks and _UNREAD in record.owed) else []
+def _later(record: ImportRecord, unread_marks: Sequence[str]) -> tuple[str, ...]:
+    """What was said later than the files that can't be read; nothing once one was written anew."""
+    return record.later if unread_marks and set(unread_marks) <= set(record.sha256.split()) else ()
 
 
 def _unread_said(box: Box, record: ImportRecord) -> str:
@@ -187,7 +186,7 @@ def take_from_stick(box: Box, names: list[str], content: bytes, put_in_force: Ca
     done = imported(box.id, names, content)
     done.is_of_stick = True
     Import(box, done, _note(box, import_record.read(box.etc)), lambda _: True).take(content)
-    spoke_later(box)
+    spoke_later(box, names_said(done.file))
     _note_country(box, done)
     if done.file.country or done.file.networks:
         put_in_force(done.file.country)
@@ -198,21 +197,24 @@ def take_from_stick(box: Box, names: list[str], content: bytes, put_in_force: Ca
 def _note_country(box: Box, done: Imported) -> None:
     """Note a network without a country."""
     file = done.file
-    if file.networks and not file.country and not radio.kept_country(box.boot):
-        done.notes.append(
-            'No country is set, so the Wi-Fi keeps to what is allowed everywhere: write country = "DE".'
-        )
+    with contextlib.suppress(OSError):  # a card that can't be read keeps no network out
+        if file.networks and not file.country and not radio.kept_country(box.boot):
+            done.notes.append(
+                'No country is set, so the Wi-Fi keeps to what is allowed everywhere: write country = "DE".'
+            )
 
 
-def spoke_later(box: Box) -> None:
-    """Record that a stick or a code has had its word on event and key: what failed of the card's file is void."""
-    _forget_owed(box, WORDS, _UNREAD)
-
-
-def _forget_owed(box: Box, *steps: str) -> None:
-    """Record that these steps are not to be done again."""
+def spoke_later(box: Box, said: Iterable[str]) -> None:
+    """Record that a stick or a code has said these settings, which what is yet to be taken of the card's may say."""
     record = import_record.read(box.etc)  # as it is now: the lock may have been another's meanwhile
-    keep_record(box, replace(record, owed=tuple(each for each in record.owed if each not in steps)))
+    later = dict.fromkeys([*record.later, *said]) if {WORDS, _UNREAD} & set(record.owed) else ()
+    keep_record(box, replace(record, later=tuple(later)))
+
+
+def _forget_owed(box: Box, step: str) -> None:
+    """Record that this step is not to be done again."""
+    record = import_record.read(box.etc)
+    keep_record(box, replace(record, owed=tuple(each for each in record.owed if each != step)))
 
 
 def _content(path: Path) -> bytes:

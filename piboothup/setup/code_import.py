@@ -36,7 +36,7 @@ from piboothup.setup import boot_import, root_settings_file, wifi_profiles
 from piboothup.setup.boot_import import PENDING, spoke_later
 from piboothup.setup.boot_text import names_in
 from piboothup.setup.errors import KeepsNothing, Refused
-from piboothup.setup.import_steps import Box, write_key
+from piboothup.setup.import_steps import Box, names_of, write_key
 from piboothup.setup.radio import Radio, keep_country
 from piboothup.spool import durable
 from piboothup.text import read_bytes
@@ -176,7 +176,7 @@ def _put(code: BoothCode, said: str, box: Box) -> None:
         write_key(box, code.key)
     if settings := _settings(code, box):
         root_settings_file.update(box.settings_file, settings, said)
-        spoke_later(box)
+        spoke_later(box, names_of(settings))
     if code.country:
         try:
             keep_country(box.boot, code.country)

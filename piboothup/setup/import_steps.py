@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from piboothup.clock import Clock, SystemClock, boot_start, moment
 from piboothup.config import ConfigError, Secret, good_copy
@@ -18,7 +19,7 @@ from piboothup.config.good_copy import names_another_event
 from piboothup.records import dataclass, replace
 from piboothup.setup import radio, root_settings_file, wifi_profiles
 from piboothup.setup.boot_answer import Imported, told
-from piboothup.setup.boot_file import Mistake
+from piboothup.setup.boot_file import BootFile, Mistake
 from piboothup.setup.boot_text import Place, without_secrets
 from piboothup.setup.boot_words import BootNetwork
 from piboothup.setup.root_settings_file import CardNote
@@ -29,6 +30,7 @@ from piboothup.text import read_bytes
 WORDS, _COUNTRY, _CARD = "words", "country", "card"
 """Steps of an import: key and settings, country, `(saved)` on the card. Each network is one too, by its number."""
 _KEY_MODE = 0o400
+_EVENT, _ALBUM, _KEY = "eventpics.link_id", "eventpics.album_id", "eventpics.api_key_file"
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,39 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def names_of(settings: Mapping[str, Any]) -> list[str]:
+    """Names of these settings, each with its table's."""
+    tables = {name: value if isinstance(value, dict) else {"": None} for name, value in settings.items()}
+    return [f"{name}.{key}".strip(".") for name, table in tables.items() for key in table]
+
+
+def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """These settings but those of these names."""
+    left = {name: value for name, value in settings.items() if name not in names}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            left[name] = {key: each for key, each in value.items() if f"{name}.{key}" not in names}
+    return {name: value for name, value in left.items() if value != {}}
+
+
+def names_said(file: BootFile) -> list[str]:
+    """Names of the settings of which this file says something, perhaps not readably."""
+    has_key, may_name_event = file.key is not None or file.has_saved_key, file.has_lost_event or file.has_lost_end
+    more = [_KEY] if has_key else []
+    return [*names_of(file.settings), *more, *([_EVENT] if may_name_event else [])]
+
+
 class Import:
     """The steps; a file that can't be written is told, and what hangs on it stays on the card."""
 
-    def __init__(self, box: Box, done: Imported, note: CardNote, is_due: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        box: Box,
+        done: Imported,
+        note: CardNote,
+        is_due: Callable[[str], bool],
+        later: Sequence[str] = (),
+    ) -> None:
         """`note`: of the file that was taken before. `is_due`: whether to do a step."""
         self._box = box
         self._note = note
@@ -94,8 +125,14 @@ class Import:
         """An event that may have been named after the file was read, by an older program."""
         self.first_said = ""
         """Moment by which the file's words were said, if root's disk did not take them then."""
+        self.later = tuple(later)
+        """Settings that a code or stick has said since, by name."""
         self._done = done
         self._file = done.file
+        self._unsaid = self._later_with_its_own()
+        self._settings = without(self._file.settings, self._unsaid)
+        if unsaid := [name for name in names_said(self._file) if name in self._unsaid]:
+            done.notes.append(f"A later code or stick counts, not this file, for {', '.join(unsaid)}.")
         self._has_key = not is_due(WORDS) and (self._file.key is not None or self._file.has_saved_key)
         """Whether the file names a key, and it is on this box."""
         self._safe: list[Place] = []
@@ -110,10 +147,10 @@ class Import:
                 is_safe = self._is_due(f"network {number}") or self._is_kept(found)
                 self._safe += [found.place] if found.place in self._file.secrets and is_safe else []
         if has_key:
-            if self._is_due(WORDS) or self._is_kept(None):
+            if (self._is_due(WORDS) and _KEY not in self._unsaid) or self._is_kept(None):
                 self._safe += [place for place in self._file.secrets if place[-1] == "api_key"]
             if self._step(WORDS, partial(self._take_settings, content, others)):
-                taken += told(self._file, has_key=self._has_key)
+                taken += told(self._settings, has_key=self._has_key)
         if self._file.country and self._step(_COUNTRY, self._take_country):
             taken.append(f"country: {self._file.country}")
         return self._clear(content)
@@ -122,6 +159,13 @@ class Import:
     def owed_said(self) -> str:
         """Moment by which the file's words were said, if they are owed."""
         return (self.first_said or boot_start(self._box.clock)) if WORDS in self.owed else ""
+
+    def _later_with_its_own(self) -> set[str]:
+        """What was said later, and what goes with an event: its album, and the key that there is."""
+        later, key_file = set(self.later), self._box.key_file
+        if later & {_EVENT, _ALBUM}:
+            later |= {_EVENT, _ALBUM, *([_KEY] if key_file.exists() and key_file.stat().st_size else [])}
+        return later
 
     def _step(self, name: str, do: Callable[[], bool]) -> bool:
         """Do this step if it is due; whether it is done, now or before."""
@@ -142,6 +186,9 @@ class Import:
 
     def _take_key(self) -> bool:
         key, key_file = self._file.key, self._box.key_file
+        if _KEY in self._unsaid:
+            self._has_key = self._is_kept(None)
+            return True
         if self._file.has_saved_key and not (key_file.exists() and key_file.stat().st_size):
             what = "The key that was saved is not on this box."
             self._tell(Mistake(self._file.key_line, what, "Write it in the file again."))
@@ -171,14 +218,15 @@ class Import:
         return False
 
     def _take_settings(self, content: bytes, others: Sequence[str]) -> bool:
-        settings = dict(self._file.settings)
+        settings = dict(self._settings)
         if self._has_key:
             event = settings.get("eventpics", {})
             settings["eventpics"] = {**event, "api_key_file": str(self._box.key_file)}
         path, anew = self._box.settings_file, self._is_of_another_box
         before = root_settings_file.event(path, anew=anew)
         is_cut_off = self._file.has_lost_end and "link_id" not in settings.get("eventpics", {})
-        if is_cut_off or (self._file.has_lost_event and names_another_event(self._file.text, before)):
+        has_lost = self._file.has_lost_event and names_another_event(self._file.text, before)
+        if _EVENT not in self._unsaid and (is_cut_off or has_lost):
             settings["eventpics"] = {**settings.get("eventpics", {}), "link_id": ""}
             self._done.notes.append("It may name another event, which can't be read: photos wait for that.")
         named = settings.get("eventpics", {}).get("link_id", "")

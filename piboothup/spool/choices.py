@@ -238,7 +238,7 @@ def settle(directory: Path, config: Config, before: Config | None) -> None:
 def void_event(directory: Path, said_event: str, *, everything: bool, made: str = "") -> None:
     """Choose "no event" in place of a wiped one, or one chosen elsewhere: else the config's would come back.
 
-    Raises OSError.
+    A file that can't be read is replaced too: its event is over. Raises OSError.
 
     `said_event`: what the config says for it (see `Said`), which is void too. `everything`: the other choices go.
     `made`: moment of the wipe, which ends what was said before it as a choice does.
@@ -248,7 +248,7 @@ def void_event(directory: Path, said_event: str, *, everything: bool, made: str 
         try:
             chosen, found = _parsed(read_bytes(directory / FILE), directory / FILE)
             then = replace(found, event=said_event or found.event) if isinstance(found, Said) else then
-        except (FileNotFoundError, _Damaged):
+        except (OSError, _Damaged):
             chosen = Choices()
     chosen = replace(chosen, link_id="", album_id="", event_made=made or chosen.event_made)
     durable.update(directory / FILE, as_toml(then, chosen).encode())

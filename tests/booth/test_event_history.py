@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import random
 import re
 from pathlib import Path
@@ -15,7 +16,7 @@ from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.storage import StorageMonitor
 from piboothup.clock import moment
 from piboothup.commands.common import service_config
-from piboothup.config import GOOD_FILE
+from piboothup.config import GOOD_FILE, Secret
 from piboothup.config.codes import BoothCode, make, parse
 from piboothup.setup import boot_import, code_import, radio
 from piboothup.setup.boot_import import PENDING
@@ -27,6 +28,7 @@ from piboothup.spool.disk.choice_record import ChoiceRecord
 from piboothup.spool.handover import mark_sent
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.store import Spool
+from piboothup.text import read_bytes
 from tests.support.clock import HandClock
 from tests.support.kept_box import KeptBox
 from tests.support.photos import jpeg, open_spool, take
@@ -555,6 +557,39 @@ def test_f12_a_card_that_failed_ends_no_choice_after_it(
     assert "canary" in (box.box.etc / "key").read_text()
 
 
+@pytest.mark.parametrize(
+    ("said", "event", "key"),
+    [
+        (BoothCode(name="Stand 3"), "tonight1", "canary-key-1234"),
+        (BoothCode(key=Secret("canary-key-5678")), "tonight1", "canary-key-5678"),
+        (BoothCode(link_id="chosen02"), "chosen02", "canary-key-0000"),
+        ('name = "Stand 3"', "tonight1", "canary-key-1234"),
+        ('[[wifi]]\nssid = "Barn"\npassword = "canary words"', "tonight1", "canary-key-1234"),
+        ('[eventpics]\nlink_id = "chosen02"', "chosen02", "canary-key-0000"),
+        ("[eventpics]\nlink_id = chosen 02", "", "canary-key-0000"),
+    ],
+)
+def test_f12_a_later_word_ends_what_it_says_alone(box: History, said: BoothCode | str, event: str, key: str) -> None:
+    """The card's file can't be read for one whole boot: what nobody has said since is tonight's, not the former."""
+    box.card('[eventpics]\napi_key = "canary-key-0000"\nlink_id = "former12"')
+    box.start()
+    box.card('name = "Stand 2"\n[eventpics]\napi_key = "canary-key-1234"\nlink_id = "tonight1"')
+    box.power_on()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Path, "open", _fail)
+        box.take_card()
+        box.clock.pass_s(1)
+        if isinstance(said, BoothCode):
+            code_import.take({"code": make(said).reveal()}, box.box, radio.Radio())
+        else:
+            boot_import.take_from_stick(box.box, ["piboothup.toml"], said.encode(), lambda _: None)
+    for _ in range(2):
+        store = box.start()
+        assert store.active.context.link_id == event
+        assert (box.box.etc / "key").read_text() == f"{key}\n"
+        assert store.active.config.name == ("Stand 3" if "Stand 3" in str(said) else "Stand 2")
+
+
 @pytest.mark.parametrize("file", REFUSED)
 def test_f12_a_card_that_failed_has_the_word_at_the_next_start(box: History, file: str) -> None:
     box.choose("former12")
@@ -790,6 +825,33 @@ def test_f12_a_former_event_not_ended_takes_no_photo(
     assert monitor.check() is None
     assert choices.read(spool.directory, used.config).over(used.config).eventpics.link_id == ""
     monitor.close()
+
+
+@pytest.mark.parametrize("state", ["bad sector", "folder", "pipe", "damaged"])
+def test_f12_a_former_event_is_ended_unread(box: History, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    """Else no photo would be taken on this disk, ever."""
+    box.choose("former12")
+    choice_record.write(box.root, ChoiceRecord("elsewhere", choices.Said.by(box.monitor._config).event))
+    match state:
+        case "bad sector":
+
+            def read(path: Path) -> bytes:
+                if path == box.chosen and path.read_bytes() == former:
+                    _fail()
+                return read_bytes(path)
+
+            former = box.chosen.read_bytes()
+            monkeypatch.setattr("piboothup.spool.choices.read_bytes", read)
+        case "damaged":
+            box.chosen.write_bytes(b"\0" * 100)
+        case _:
+            box.chosen.unlink()
+            os.mkfifo(box.chosen) if state == "pipe" else box.chosen.mkdir()
+    for _ in range(2):
+        assert box.booth().active.context.link_id == ""
+        assert box.monitor.times_opened == 1 and box.monitor.problem is None
+    box.choose("tonight1")
+    assert box.in_force() == "tonight1"
 
 
 @pytest.mark.parametrize("of", ["another box", "another disk"])
