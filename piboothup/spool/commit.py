@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from piboothup.problems import Problem, problem
+from piboothup.records import replace
 from piboothup.spool import SpoolError, contexts, durable, handover, layout_version
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.boots import Composition
@@ -25,6 +26,9 @@ COMPOSING_LOCK = ".composing.lock"
 """Held while what was composed is stored, and while a wipe deletes photos: nothing made of them outlives it."""
 ROOM_PHOTOS = 8
 """How many sent photos a commit that meets a full card deletes at the most, before it tries once more."""
+
+_UNCONFIRMED = "unconfirmed"
+"""In place of the hash of a frame whose record the disk has not confirmed."""
 
 
 class NotSaved(SpoolError):
@@ -67,6 +71,8 @@ def note_composition(spool: Spool, frame: str, *, originals: bool, shots: int = 
 
     `frame`: hash of the frame over their copies; "" = none. `shots`: a series of so many photos begins, which gets a
     strip; if that can't be recorded, nothing is composed of its photos.
+
+    What the disk has not confirmed may be there after a power cut, or not: the numbers that follow fit both.
     """
     session = spool.session
     known = session.composition
@@ -79,7 +85,14 @@ def note_composition(spool: Spool, frame: str, *, originals: bool, shots: int = 
     spool.refuse_another_disk(session)
     spool.number_boot()
     composition = Composition(session.last_seq + 1, frame, originals, shots)
-    boots.add_composition(spool.directory / BOOTS, session.boot, composition)
+    try:
+        boots.add_composition(spool.directory / BOOTS, session.boot, composition)
+    except OSError:
+        if composition.last is not None:
+            session.last_seq = composition.last
+        elif frame:
+            session.composition = replace(composition, frame=_UNCONFIRMED)
+        raise
     session.composition = composition
     session.last_seq += bool(shots)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Container, Sequence
 
 from piboothup.spool import durable
@@ -55,6 +56,11 @@ def move_held(spool: Spool, name: PhotoName, place: str) -> None:
     spool.path(name, HELD).lstat()  # on another disk no folder is made for it
     spool.make_folder(place, name)
     durable.move(spool.path(name, HELD), spool.path(name, place))
+
+
+def is_held(spool: Spool, name: PhotoName) -> bool:
+    """Whether the photo lies in held/; False too when the card does not say."""
+    return os.path.lexists(spool.path(name, HELD))
 
 
 def may_return(spool: Spool, first: Location | None) -> bool:

@@ -100,7 +100,7 @@ class Composer:
         """What is composed of the photo that is about to be saved, once that is recorded on the card.
 
         `opens_series`: it is the first of a press. Where that can't be recorded, nothing is composed of a series;
-        photos with a frame go on with the numbers that fit what is: each has its copy's, or none.
+        a photo with a frame comes here with a number for a copy, and gets one if the record says so.
         """
         session = self._spool.session
         try:

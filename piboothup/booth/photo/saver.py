@@ -253,8 +253,8 @@ class Saver:
         return self._composer is not None and self._spool.composition_of(name) is not None
 
     def _hand_over(self, name: PhotoName) -> None:
-        """Tell the composer of a photo of which something is composed, the uploader of any other."""
-        if self._composer is not None and self._is_composed(name):
+        """Tell the composer of a photo of which something is composed, or may be, the uploader of any other."""
+        if self._composer is not None and (self._is_composed(name) or handover.is_held(self._spool, name)):
             self._composer.add(name)
             return
         with contextlib.suppress(PermissionError):  # another user's uploader: it lists new/ anyway

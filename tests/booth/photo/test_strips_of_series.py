@@ -117,6 +117,44 @@ def note_captions(patch: pytest.MonkeyPatch) -> list[tuple[int, Caption]]:
     return noted
 
 
+@pytest.mark.parametrize("has_frame", [False, True])
+@pytest.mark.parametrize("has_line", ["not", "whole", "until power-off"])
+def test_e2_a_series_whose_note_is_not_confirmed_is_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, has_line: str, has_frame: bool
+) -> None:
+    """The disk fails as the note is synced; guests may take these photos back, and originals are not sent."""
+    bench.photo = replace(bench.photo, originals=False)
+    bench.start()
+    if has_frame:
+        bench.with_frame(originals=False)
+    record = boots.path_of(bench.spool.directory / BOOTS, bench.spool.boot)
+    before = record.read_bytes()
+
+    def append(path: Path, line: str) -> None:
+        with path.open("ab") as file:
+            file.write(b"" if has_line == "not" else f"\n{line}\n".encode())
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "append_line", append)
+        names = bench.press(3)
+        for name in bench.in_place(NEW):
+            bench.spool.path(name, HELD).parent.mkdir(parents=True, exist_ok=True)
+            bench.spool.path(name).rename(bench.spool.path(name, HELD))
+    if has_line == "until power-off":
+        record.write_bytes(before)
+    assert [bench.spool.composition_of(name) for name in names] == [None] * 3
+    later = bench.press(2)
+    bench.hand_over(*later)
+    all_photos = {*names, *later, *bench.in_place(NEW)}
+    assert len({name.order for name in all_photos}) == len(all_photos)
+    bench.power_on()
+    bench.composer.make_up()
+    assert bench.in_place(HELD) == []
+    assert set(names) <= set(bench.in_place(NEW))
+    assert set(bench.in_place(KEPT)) <= set(later)
+
+
 def test_e2_a_strip_is_a_photo_of_its_own(bench: Bench) -> None:
     names = bench.press()
     assert bench.numbers() == [[], [2, 3, 4, 5], [], []]
@@ -249,6 +287,7 @@ def test_e2_e3_a_restored_photo_goes_alone(bench: Bench) -> None:
     handover.move_held(bench.spool, names[1], WITHDRAWN)
     bench.hand_over(names[0], names[2])
     handover.restore(bench.spool, names[1])
+    bench.hand_over(names[1])
     assert bench.numbers() == [[1, 2, 3, 4], [], [], []]
     assert bench.spool.photos_of(PARTY) == {name.order for name in names}
 
