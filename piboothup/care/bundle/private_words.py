@@ -39,7 +39,7 @@ CHOSEN_FROM_A_LIST = frozenset(
 _PROFILES = "NetworkManager/system-connections/*.nmconnection"
 _OF_NETWORK = re.compile(r"^(?:id|ssid|psk|password|identity)=(.+)$", re.MULTILINE)
 _BYTES = re.compile(r"(?:\d{1,3};)+")
-_SETTING = re.compile(r"^\s*([\w.\"'-]+)\s*=\s*(.*)$", re.MULTILINE)
+_SETTING = re.compile(r"^[^\S\n]*([\w.\"'-]+)\s*=\s*(.*)$", re.MULTILINE)
 _STRING = re.compile(r"\"([^\"\n]*)|'([^'\n]*)")
 _VARIABLES = ("PIBOOTHUP_CONFIG", "PIBOOTHUP_RUNTIME")
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+import resource
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from piboothup.care.bundle import private_words
 from piboothup.care.bundle.redaction import REMOVED, Redactor
+from piboothup.config import GOOD_FILE
+from tests.support import forked
 
 
 @pytest.mark.parametrize("word", ["Zwölf & Söhne", "ab_cd-12", 'it\'s "so"', "婚礼", "100 %", "x+y z", "a\\b"])
@@ -66,3 +71,16 @@ def test_a10_random_bytes_break_no_redaction() -> None:
     for _ in range(200):
         text = "".join(chr(numbers.choice((numbers.randrange(128), numbers.randrange(0xD800)))) for _ in range(80))
         assert "Anna" not in redactor.foreign(f"{text} Anna {text}")
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", "\r\n"])
+@pytest.mark.parametrize("text", ['{}link_id = "efgh5678"', 'link_id{}= "efgh5678"', 'link_id ={}"efgh5678"\n{}x'])
+def test_a10_blanks_by_the_hundred_thousand_are_read(tmp_path: Path, text: str, blank: str) -> None:
+    """In time that grows with the square of their number a damaged file would hold up the bundle for minutes."""
+    (tmp_path / GOOD_FILE).write_text(text.replace("{}", blank * 250_000), newline="")
+
+    def collect() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+        assert "efgh5678" in private_words.of_spool(tmp_path)
+
+    assert forked.call(collect).returncode == 0
