@@ -1,16 +1,20 @@
-"""Pictures: an SVG as PNG, and whether two pictures look the same."""
+"""Pictures: an SVG as PNG with its words, and whether two pictures look and say the same."""
 
 from __future__ import annotations
 
+import html
 import io
+import re
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 _LOUD = 48
 """A difference of a colour that the smoothing of edges does not make, of 255."""
 _SHARE = 0.001
-"""Share of the pixels that may differ so."""
+"""Share of the pixels that may differ so: more than a digit of small print, so words are compared as such."""
+_WORDS = "Description"
 
 
 def png_of(svg: str, colours: int = 64) -> bytes:
@@ -18,22 +22,30 @@ def png_of(svg: str, colours: int = 64) -> bytes:
     import cairosvg  # noqa: PLC0415  (of the extra `hardware`)
 
     with Image.open(io.BytesIO(cairosvg.svg2png(bytestring=svg.encode()))) as drawn:
-        return as_png(drawn.convert("RGB"), colours)
+        return as_png(drawn.convert("RGB"), colours, words_of(svg))
 
 
-def as_png(picture: Image.Image, colours: int = 64) -> bytes:
-    """A small PNG; `colours` 0: with all of its colours, as a photo wants."""
-    into = io.BytesIO()
+def words_of(svg: str) -> str:
+    """The words that an SVG draws, a line each."""
+    drawn = re.findall(r"<text\b[^>]*>(.*?)</text>", svg, re.DOTALL)
+    return "\n".join(html.unescape(re.sub(r"<[^>]+>", "", each)) for each in drawn)
+
+
+def as_png(picture: Image.Image, colours: int = 64, words: str = "") -> bytes:
+    """A small PNG that carries its words; `colours` 0: with all of its colours, as a photo wants."""
+    into, about = io.BytesIO(), PngInfo()
+    if words:
+        about.add_itxt(_WORDS, words, zip=True)
     if colours:
         picture = picture.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    picture.save(into, "PNG", optimize=True)
+    picture.save(into, "PNG", optimize=True, pnginfo=about)
     return into.getvalue()
 
 
 def is_same_picture(first: bytes, second: bytes) -> bool:
-    """Whether two pictures are of one size and look alike."""
+    """Whether two pictures are of one size, have the same words and look alike."""
     with Image.open(io.BytesIO(first)) as ours, Image.open(io.BytesIO(second)) as other:
-        return looks_alike(ours, other)
+        return looks_alike(ours, other) and ours.info.get(_WORDS) == other.info.get(_WORDS)
 
 
 def looks_alike(first: Image.Image, second: Image.Image) -> bool:

@@ -1,8 +1,8 @@
 """What this folder's command makes: each product with its place, how it is made, and when it counts as the same.
 
 A text is the same when its characters are. A picture or a page of a PDF is the same when its pixels are, but for the
-smoothing of edges; a solid when volume, extent and the number of its holes are: the bytes of these change with the
-tools' versions.
+smoothing of edges, and its words by their characters: a digit of small print is fewer pixels than smoothing. A solid
+is the same when volume, extent and the number of its holes are. The bytes of these change with the tools' versions.
 """
 
 from __future__ import annotations
@@ -176,7 +176,8 @@ def _cases(table: Parts, found: list[Layout]) -> Iterator[Product]:
     for key, case in last.items():
         for part in ("lid", "hood", "guard", "coupon"):
             yield _solid(case, part, f"{key}-{part}")
-        yield _picture(f"pictures/{key}-parts.png", partial(_parts_sheet, table, key, case), "manifold3d")
+        shown = partial(_parts_sheet, table, key, case)
+        yield _picture(f"pictures/{key}-parts.png", shown, "manifold3d", colours=160)
         for name in PICTURES:
             yield _render(case, name, f"pictures/{key}-{name}.png")
 

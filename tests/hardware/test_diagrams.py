@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 from collections.abc import Callable
@@ -181,6 +182,29 @@ def test_pictures_differ_by_a_line_but_not_by_smoothing() -> None:
     ImageDraw.Draw(moved).line((0, 200, 399, 200), fill="black", width=2)
     assert not pictures.looks_alike(picture, moved)
     assert not pictures.looks_alike(picture, picture.crop((0, 0, 399, 300)))
+
+
+@pytest.mark.process
+def test_a_picture_with_another_digit_is_another() -> None:
+    """Its pixels alone pass for smoothing: the words are compared too."""
+    pytest.importorskip("cairosvg", reason="a changed digit is NOT found: pip install -e '.[hardware]'")
+    text = joint_sheets.buttons()
+    changed = text.replace("nut ≤ 35", "nut ≤ 36")
+    assert changed != text
+    stored, made = pictures.png_of(text, 160), pictures.png_of(changed, 160)
+    assert pictures.looks_alike(*(Image.open(io.BytesIO(png)) for png in (stored, made)))
+    assert not pictures.is_same_picture(stored, made)
+    assert pictures.is_same_picture(stored, pictures.png_of(text, 160))
+
+
+@pytest.mark.parametrize("name", ["buttons", "joints", "panels", "cameras", "power", "wiring-pocket"])
+def test_a_stored_picture_has_the_words_of_its_drawing(name: str) -> None:
+    """Without the tools that draw: what a reader sees in the PNG is what the SVG says."""
+    folder = tables.FOLDER / "diagrams"
+    words = pictures.words_of((folder / f"{name}.svg").read_text(encoding="utf-8"))
+    assert words
+    with Image.open(folder / f"{name}.png") as picture:
+        assert picture.info["Description"] == words
 
 
 def test_the_buttons_sheet_has_their_sizes_and_terminals() -> None:

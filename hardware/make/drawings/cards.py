@@ -119,14 +119,15 @@ def pdf_of(svg: str) -> bytes:
 
 
 def is_same_page(first: bytes, second: bytes) -> bool:
-    """Whether two PDFs of one page look alike, at 100 dots an inch."""
+    """Whether two PDFs of one page have the same words and look alike, at 100 dots an inch."""
     import pypdfium2  # noqa: PLC0415
 
     from hardware.make.pictures import looks_alike  # noqa: PLC0415
 
     pages = [pypdfium2.PdfDocument(io.BytesIO(each)) for each in (first, second)]
     drawn = [page[0].render(scale=100 / 72).to_pil() for page in pages]
-    return len(pages[0]) == len(pages[1]) and looks_alike(drawn[0], drawn[1])
+    words = [page[0].get_textpage().get_text_range() for page in pages]
+    return len(pages[0]) == len(pages[1]) and words[0] == words[1] and looks_alike(drawn[0], drawn[1])
 
 
 LIGHTS: dict[str, tuple[tuple[float, float, float], ...]] = {

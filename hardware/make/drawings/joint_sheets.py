@@ -50,7 +50,7 @@ def buttons() -> str:
         40,
         610,
         (
-            "No names on it? A tester that beeps: the switch's two beep while it is pressed, and only then.",
+            'No names on it? Try it with the Pi\'s 5 V and the 1 kΩ, before you solder: README.md, "The wires".',
             "Solder before it is screwed in: tin blade and wire, then both together, for three seconds.",
         ),
         15,
