@@ -279,10 +279,11 @@ def screws(layout: Layout) -> list[Screw]:
 
 
 def fasteners(layout: Layout) -> Counter[str]:
-    """What holds the case together, counted from its holes."""
+    """What holds the case together, counted from its holes and the coupon's."""
     count = Counter(screw.kind for screw in screws(layout))
     count["M2.5 washer"] = sum(screw.kind == "M2.5x5" and screw.post_z == layout.can.wall for screw in screws(layout))
-    count["M3 insert"] = count["M3x8"] = len(layout.columns())
+    count["M3x8"] = len(layout.columns())
+    count["M3 insert"] = count["M3x8"] + 1  # the coupon's
     count["quarter-inch nut"] = 1
     count["cable tie"] = len(layout.given.exits)
     return count

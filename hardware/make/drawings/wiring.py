@@ -163,8 +163,8 @@ def _header(on: Drawing, used: set[int]) -> None:
         x, y = _HEADER_X[pin % 2] + inwards * 17, _TOP + (pin - 1) // 2 * PITCH
         on.text(x, y + 3.5, name, 10, anchor="start" if pin % 2 else "end", fill="#ffffff")
     end = _TOP + 19 * PITCH + 52
-    on.text(_MIDDLE, end, "the end with pins 1 and 2 is the one", 12, anchor="middle", fill=FAINT)
-    on.text(_MIDDLE, end + 16, "nearer to the card's slot", 12, anchor="middle", fill=FAINT)
+    on.text(_MIDDLE, end, "the other end, with pins 1 and 2, is", 12, anchor="middle", fill=FAINT)
+    on.text(_MIDDLE, end + 16, "the one nearer to the card's slot", 12, anchor="middle", fill=FAINT)
 
 
 def _wire(on: Drawing, run: Run) -> None:

@@ -222,7 +222,7 @@ def _change_over(on: Drawing, left: float, top: float, places: Mapping[str, floa
     _switch(on, left, top, places)
     right, y = left + BLOCK_WIDTH, max(places.values()) + 27
     on.circle(right - 20, y, 6, fill="#ffffff", stroke="#8d99a6")
-    on.text(right - 34, y + 5, "NC: stays free", 13, anchor="end", weight="bold", fill="#8d99a6")
+    on.text(right - 34, y + 5, "NC: stays free, if there", 13, anchor="end", weight="bold", fill="#8d99a6")
 
 
 def _panel(on: Drawing, left: float, top: float, _places: Mapping[str, float]) -> None:

@@ -184,7 +184,7 @@ def _cable(layout: Layout) -> _Scene:
     labels = [
         Label("1  down from the camera", tuple(middle[24]), -1),
         Label("2  in a wide loop, up again", tuple(loop), -1),
-        Label("3  half around a pencil", tuple(fold), -1),
+        Label("3  half around a pencil, at 45°", tuple(fold), -1),
         Label("4  along the wall" if side else "4  aside, and back", tuple(middle[round(made[4].along)]), 1),
         Label("5  into the socket", tuple(middle[-9]), 1),
         Label("lid, with the board", lid, 1 if side else -1),
