@@ -136,6 +136,9 @@ def test_a_part_without_a_drawing_is_told() -> None:
 def test_the_circuits_values_suit_pin_transistor_and_led() -> None:
     given = circuits.values(PARTS)
     assert given.gain <= circuits.SATURATED_GAIN, "the transistor is wide open"
+    pull_up_ohm, base_v, low_v = 50_000.0, 0.65, 0.8  # a base at 0.05 mA; below the last a pin reads low
+    on_the_buttons_pin = base_v + (circuits.PIN_V - base_v) / pull_up_ohm * given.base_ohm
+    assert on_the_buttons_pin < low_v, "violet on 11 reads as held, as the text says"
     assert given.base_ma <= circuits.PIN_MOST_MA / 4
     assert circuits.LED_LEAST_MA <= given.led_ma <= circuits.LED_MOST_MA
     lamp_ma = (PARTS.part("button-60").ma or {})["idle"]

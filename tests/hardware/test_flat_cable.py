@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -48,6 +49,24 @@ def test_the_cable_goes_from_the_camera_into_the_boards_socket(case: Layout) -> 
     assert np.all(end <= high + 1.5)
     across = surface[-1, -1] - surface[-1, 0]
     assert abs(across[1]) == pytest.approx(flat_cable.WIDE_MM, abs=0.1), "it lies as the socket does"
+
+
+SPARE = {"pocket": (7.0, 50.0, 10.0, 33.0, 91.0, 51.0), "party": (10.0, 62.0, 11.0, 102.0, 95.0, 66.0)}
+"""Where the text sends what the wires have too much, by case."""
+
+
+@each_layout
+def test_the_spare_wires_have_the_room_that_the_text_names(case: Layout) -> None:
+    box = SPARE[case.key]
+    for placed in (*layout.free(case), *layout.solid(case)):
+        assert layout.overlap(box, placed.box) is None, f"{placed.thing} ({placed.name})"
+    assert not inside(flat_cable.surface(case, 1.0), box).any(), "the camera's cable"
+    text = (tables.FOLDER / "README.md").read_text(encoding="utf-8")
+    name = tables.parts().builds[case.key].name
+    steps = text.partition(f"## {name}, step by step")[2].partition("\n## ")[0]
+    (told,) = re.findall(r"\(([\d.]+) x ([\d.]+) x ([\d.]+) cm are free there\)", steps)
+    sides = [box[axis + 3] - box[axis] for axis in range(3)]
+    assert all(float(cm) * 10 <= side for cm, side in zip(told, sides, strict=True))
 
 
 @each_layout

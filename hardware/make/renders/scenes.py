@@ -161,7 +161,8 @@ def _open(layout: Layout) -> _Scene:
     for name, (x, y, width, height, depth) in layout.given.extras.items():
         point = cables.opened(layout, np.array([x + width / 2, y + height / 2, layout.rim - depth]))
         labels.append(Label(f"{name}: {numbers[name]}", tuple(point), 1))
-    return shapes, View(180, 24, (1000, 620)), labels, f"{_title(layout)}: the wires, the lid beside the box"
+    told = f"{_title(layout)}: the wires, the lid beside the box (the camera's cable not drawn)"
+    return shapes, View(180, 24, (1000, 620)), labels, told
 
 
 def _cable(layout: Layout) -> _Scene:
