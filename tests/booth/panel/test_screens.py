@@ -1,7 +1,7 @@
 """The panel's screens: what they say, that it fits, and that they look as they were approved.
 
 The pictures in gallery/ are the approved ones. After a wanted change, look at `piboothup screens DIR`, then write
-them anew with `PIBOOTHUP_APPROVE=1 pytest tests/booth/test_screens.py`.
+them anew with `PIBOOTHUP_APPROVE=1 pytest tests/booth/panel/test_screens.py`.
 """
 
 from __future__ import annotations
