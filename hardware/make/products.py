@@ -102,11 +102,12 @@ def _distances() -> str:
 
 def _sizes() -> str:
     """What the cases are made for: panels, buttons, boards."""
-    rows = ["| For | Sizes |", "|---|---|"]
+    rows, leeway = ["| For | Sizes |", "|---|---|"], f"± {layout.plate_leeway():g}"
     for panel in PANELS.values():
-        _, _, width, height = panel.view
-        plate = f"plate {panel.width:g} x {panel.height:g} x {panel.plate:g}, its glass {panel.glass:g} before it"
-        rows.append(f"| OLED panel {panel.name} | {plate}; what is seen: {width:g} x {height:g} |")
+        _, low, width, height = panel.view
+        plate = f"plate {panel.width:g} {leeway} x {panel.height:g} {leeway} x {panel.plate:g}"
+        seen = f"what is seen: {width:g} x {height:g}, {low:g} above the plate's lower edge"
+        rows.append(f"| OLED panel {panel.name} | {plate}, its glass {panel.glass:g} before it; {seen} |")
     for button in BUTTONS.values():
         most = f"rim {button.rim:g}, nut {button.nut:g}"
         depth = f"from the front's outer face to the soldered ends {button.depth:g}"

@@ -51,7 +51,7 @@ def test_the_cable_goes_from_the_camera_into_the_boards_socket(case: Layout) -> 
     assert abs(across[1]) == pytest.approx(flat_cable.WIDE_MM, abs=0.1), "it lies as the socket does"
 
 
-SPARE = {"pocket": (7.0, 50.0, 10.0, 33.0, 91.0, 51.0), "party": (10.0, 62.0, 11.0, 102.0, 95.0, 66.0)}
+SPARE = {"pocket": (7.0, 50.0, 10.0, 33.0, 91.0, 43.0), "party": (10.0, 62.0, 11.0, 102.0, 95.0, 66.0)}
 """Where the text sends what the wires have too much, by case."""
 
 
@@ -67,6 +67,21 @@ def test_the_spare_wires_have_the_room_that_the_text_names(case: Layout) -> None
     (told,) = re.findall(r"\(([\d.]+) x ([\d.]+) x ([\d.]+) cm are free there\)", steps)
     sides = [box[axis + 3] - box[axis] for axis in range(3)]
     assert all(float(cm) * 10 <= side for cm, side in zip(told, sides, strict=True))
+
+
+@each_layout
+def test_the_clocks_sockets_have_their_room_above_it(case: Layout) -> None:
+    """Pins up, sockets along the lid, before the heads of the wall's screws; and the text says which way."""
+    x, y, width, height, _ = case.given.extras["clock"]
+    box = (x, y + height, case.rim - 12, x + width, y + height + 20, case.rim - 4)
+    for placed in (*layout.free(case), *layout.solid(case)):
+        assert layout.overlap(box, placed.box) is None, f"{placed.thing} ({placed.name})"
+    assert layout.overlap(box, SPARE[case.key]) is None, "the spare wires"
+    assert not inside(flat_cable.surface(case, 1.0), box).any(), "the camera's cable"
+    assert y < 20, "below there is no room for sockets"
+    text = (tables.FOLDER / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    assert "the end with its pins up, towards the Pi's board" in text
+    assert "take the 2 cm above it" in text
 
 
 @each_layout

@@ -12,6 +12,7 @@ from hardware.make.case import layout
 from hardware.make.case.case_table import CaseError
 from hardware.make.case.devices import BOARDS, CAMERAS, PANELS
 from hardware.make.case.layout import Layout
+from piboothup.records import replace
 
 TEXT = (tables.FOLDER / "case.toml").read_text(encoding="utf-8")
 LAYOUTS = layout.layouts()
@@ -62,6 +63,32 @@ def test_the_lid_has_a_post_at_each_hole_of_the_board(case: Layout) -> None:
     assert xs[1] - xs[0] == 58
     assert ys[1] - ys[0] == {"zero": 23, "pi4": 49}[case.given.board]
     assert (xs[0], ys[0]) == (case.given.board_x + 3.5, case.given.board_y + 3.5)
+
+
+def with_plate(case: Layout, more: float, thicker: float = 0.0) -> Layout:
+    """The case, and another panel: its plate so much larger each way, what is seen in its middle as before."""
+    own = case.panel
+    x, y, width, height = own.view
+    view = (x + more / 2, y, width, height)
+    panel = replace(own, width=own.width + more, height=own.height + more, plate=own.plate + thicker, view=view)
+    return replace(case, panel=panel)
+
+
+@each_layout
+def test_a_plate_within_the_tables_leeway_fits_the_printed_front(case: Layout) -> None:
+    """Posts and washers are where the front has them, not where they were for this plate."""
+    clamps = sorted(screw.x for screw in layout.screws(case) if screw.kind == "M2.5x5" and screw.post_z != case.rim)
+    between = clamps[1] - clamps[0] - layout.POST_MM
+    leeway = layout.plate_leeway()
+    assert leeway == 0.5
+    for more in (-leeway, leeway):
+        layout.check(with_plate(case, more, 0.5))
+        width = case.panel.width + more
+        assert width <= between
+        held = layout.WASHER_MM / 2 - layout.POST_MM / 2 - (between - width)
+        assert held >= layout.HELD_MM - 1e-9, "it lies against the other post"
+    assert case.panel.width + leeway + 0.2 > between
+    assert 5 - 0.8 - 0.5 > 2.5, "a thicker one leaves the screw more than its diameter of plastic"
 
 
 @each_layout

@@ -12,6 +12,7 @@ import pytest
 from hardware.make.case import layout
 from hardware.make.case.layout import Layout
 from hardware.make.tables import FOLDER
+from piboothup.records import replace
 
 manifold3d = pytest.importorskip(
     "manifold3d", reason="the case's solids are NOT checked: pip install -e '.[hardware]'"
@@ -101,6 +102,18 @@ def test_no_part_meets_what_it_holds_nor_another_part(case: Layout) -> None:
             assert (part ^ free).volume() < 1e-3, f"{name} and {thing}"
     for (name, first), (other, second) in itertools.combinations(parts.items(), 2):
         assert (first ^ second).volume() < 1e-3, f"{name} and {other}"
+
+
+@each_layout
+def test_the_front_is_free_for_plates_within_the_leeway(case: Layout) -> None:
+    front = model.in_place(case)["front"]
+    for more, fits in ((-layout.plate_leeway(), True), (layout.plate_leeway(), True), (0.8, False)):
+        x, y, width, height = case.panel.view
+        view = (x + more / 2, y, width, height)
+        own = replace(case.panel, width=case.panel.width + more, height=case.panel.height + more, view=view)
+        plate = model.envelopes(replace(case, panel=own))["panel"]
+        sunk = plate.translate([0, -case.can.gap, 0]), plate
+        assert [(front ^ solid).volume() < 1e-3 for solid in sunk] == [fits, fits], more
 
 
 @each_layout

@@ -157,8 +157,20 @@ def test_sizes_in_the_text_are_those_that_the_cases_are_made_for() -> None:
     for button in BUTTONS.values():
         assert f"hole {button.hole:g}; at most: rim {button.rim:g}, nut {button.nut:g}, " in table
         assert f"to the soldered ends {button.depth:g} |" in table
+    leeway = f"± {layout.plate_leeway():g}"
     for panel in PANELS.values():
-        assert f"| OLED panel {panel.name} | plate {panel.width:g} x {panel.height:g} x " in table
+        assert f"| OLED panel {panel.name} | plate {panel.width:g} {leeway} x {panel.height:g} {leeway} x " in table
+        assert f", {panel.view[1]:g} above the plate's lower edge |" in table
+    assert f"up to {layout.plate_leeway():g} mm smaller or larger, in width or in height, still fits" in table
+    assert {f"begin {case.can.gap:g} mm\nhigher" in table for case in layout.layouts()} == {True}, "the ribs' gap"
+
+
+def test_the_pictures_order_of_the_cable_is_the_texts() -> None:
+    """The end in the socket comes first; the numbers are places on the cable."""
+    for name in ("Pocket booth", "Party box"):
+        (step,) = re.findall(r"\n8\. (.*?)\n9\. ", section(f"{name}, step by step"), re.DOTALL)
+        places = [step.index(words) for words in ("irst the cable", "(1)", "(2)", "(3;", "(4)", "in the socket (5)")]
+        assert places == sorted(places)
 
 
 def test_the_clone_and_where_the_tools_are_is_told() -> None:

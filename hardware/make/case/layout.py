@@ -23,6 +23,8 @@ STANDOFF = 5.0
 POST_MM = 5.0
 CLAMP_REACH = 0.3
 """From a panel's edge to the posts of its two clamps: the washers lie on its edge."""
+WASHER_MM, HELD_MM = 8.0, 0.4
+"""Of a clamp: across its washer, and how much of the panel's edge it holds at least."""
 COLUMN_MM = 8.4
 """Of the four corner columns, which take the inserts."""
 LIP, LIP_HEIGHT = 1.6, 3.0
@@ -147,6 +149,15 @@ def layouts(text: str | None = None) -> list[Layout]:
     return found
 
 
+def plate_leeway() -> float:
+    """How much smaller or larger than nominal a panel's plate still fits the printed front, mm.
+
+    Larger: it goes between its clamps' posts. Smaller: it lies at one post, and the other's washer still holds it.
+    """
+    edge = WASHER_MM / 2 - POST_MM / 2 - CLAMP_REACH
+    return round(min(2 * CLAMP_REACH, edge - CLAMP_REACH - HELD_MM), 1)
+
+
 def check(layout: Layout) -> None:
     """Raise CaseError for the first thing that does not fit."""
     given, can = layout.given, layout.can
@@ -204,7 +215,8 @@ def free(layout: Layout) -> Iterator[Placed]:
         yield Placed("panel", name, _at(box, layout.panel_x, given.panel_y, layout.panel_z))
     for screw in screws(layout):
         if screw.kind == "M2.5x5" and screw.post_z == layout.can.wall:
-            washer = (screw.x - 4, screw.y - 4, screw.z, screw.x + 4, screw.y + 4, screw.z + 2.8)
+            half = WASHER_MM / 2
+            washer = (screw.x - half, screw.y - half, screw.z, screw.x + half, screw.y + half, screw.z + 2.8)
             yield Placed("panel", "washer", washer)
     for name, radius, end in (
         ("body", layout.button.hole / 2, layout.button.depth),

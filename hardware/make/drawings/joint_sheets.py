@@ -63,7 +63,11 @@ def joints(table: Parts) -> str:
     given = circuits.values(table)
     on = Drawing(1240, 500, "Joints")
     on.text(40, 50, "Three joints, and what goes over each", 30, weight="bold")
-    on.text(40, 80, "Slide the tube on first; solder; let it cool; tube over the joint; warm it.", 16, fill=FAINT)
+    told = (
+        "Tube onto the wire; solder; let it cool; tube over the joint. "
+        "Warm it after the check: of step 5, the clock's of 7."
+    )
+    on.text(40, 80, told, 16, fill=FAINT)
     _frame(on, 40, "1  A wire to a blade, or to a leg")
     on.rect(80, 240, 70, 26, fill=_METAL, stroke=INK)
     on.rect(64, 222, 22, 62, rx=4, fill=_BODY)
@@ -91,7 +95,11 @@ def joints(table: Parts) -> str:
     on.text(600, 312, "in a 5 mm tube of its own", 13)
     on.rect(444, 150, 148, 106, rx=10, fill="none", stroke=INK, **{"stroke-dasharray": "6 4", "stroke-width": 2})
     on.text(604, 236, "5 mm tube over all", 13)
-    covered = ("A tube of 2.4 mm on each leg; one of 5 mm", "over the resistor and violet's joint.")
+    covered = (
+        "Before you solder, tubes go onto the wires:",
+        "2.4 mm on brown, white and the resistor's",
+        "leg, then over the legs; 5 mm on violet.",
+    )
     on.lines(440, 400, covered, 14)
 
     _frame(on, 800, "3  The clock's wire joins the panel's")

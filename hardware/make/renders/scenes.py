@@ -129,7 +129,8 @@ def _board(layout: Layout) -> _Scene:
         Label(_ties(layout), (given.exits[-1], 9, layout.rim - 6), 1),
     ]
     for name, (left, low, width, height, depth) in given.extras.items():
-        labels.append(Label(f"{name} (optional)", (left + width / 2, low + height / 2, layout.rim - depth)))
+        told = "clock (optional), its pins up" if name == "clock" else f"{name} (optional)"
+        labels.append(Label(told, (left + width / 2, low + height / 2, layout.rim - depth)))
     return bodies.lid(layout, 0), View(16, 20, SIZE), labels, f"{_title(layout)}: the lid, from the front's side"
 
 
@@ -187,7 +188,7 @@ def _cable(layout: Layout) -> _Scene:
         Label("2  in a wide loop, up again", tuple(loop), -1),
         Label("3  half around a pencil, at 45°", tuple(fold), -1),
         Label("4  along the wall" if side else "4  aside, and back", tuple(middle[round(made[4].along)]), 1),
-        Label("5  into the socket", tuple(middle[-9]), 1),
+        Label("5  its end: in the socket first", tuple(middle[-9]), 1),
         Label("lid, with the board", lid, 1 if side else -1),
         Label("panel", (layout.panel_x + layout.panel.width / 2, given.panel_y + 6, 6)),
     ]
