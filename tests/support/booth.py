@@ -350,3 +350,13 @@ class Box:
     def photos(self) -> int:
         """Number of photos in new/."""
         return sum(1 for _ in self.spool.names(NEW))
+
+
+def pass_until(box: Box, fits: Callable[[], object]) -> None:
+    """Let the booth's time pass until `fits`, which threads bring about that tell nobody."""
+
+    def fits_in_time() -> object:
+        box.clock.pass_s(0.1)
+        return fits()
+
+    until(fits_in_time)

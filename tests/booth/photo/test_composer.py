@@ -32,7 +32,7 @@ from piboothup.spool.listing import BOOTS, FOLDERS_OF_2, HELD, KEPT, NEW, PARKED
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState
-from tests.support.booth import Box, awaited
+from tests.support.booth import Box, pass_until
 from tests.support.camera import grey_frame
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S, until
@@ -611,9 +611,7 @@ def with_frame(box: Box, content: bytes, take_back_s: float = 0.0) -> None:
 
 
 def until_photos(box: Box, count: int) -> None:
-    turns = awaited(box.light.patterns)
-    while box.photos() < count:
-        next(turns)
+    until(lambda: box.photos() >= count)
 
 
 def test_e2_a_press_is_saved_as_ever_and_framed_afterwards(box: Box) -> None:
@@ -635,13 +633,9 @@ def test_e2_a_photo_that_is_taken_back_gets_no_copy(box: Box) -> None:
     box.press()
     box.until_light(LightPattern.SAVED)
     box.hold_s(1.5)
-    turns = awaited(box.light.patterns)
-    while not list(box.spool.names(WITHDRAWN)):
-        next(turns)
+    until(lambda: list(box.spool.names(WITHDRAWN)))
     box.press()
-    while box.photos() < 2:
-        box.clock.pass_s(1.0)
-        next(turns)
+    pass_until(box, lambda: box.photos() == 2)
     assert [name.seq for name in names_in_new(box.spool)] == [3, 4]
     assert [name.seq for name in box.spool.names(WITHDRAWN)] == [1]
 
@@ -655,14 +649,12 @@ def test_e3_a_restored_photo_gets_its_copy_beside_the_booth(box: Box, originals:
     box.press()
     box.until_light(LightPattern.SAVED)
     box.hold_s(1.5)
-    turns = awaited(box.light.patterns)
-    while not (withdrawn := list(box.spool.names(WITHDRAWN))):
-        next(turns)
+    until(lambda: list(box.spool.names(WITHDRAWN)))
+    [withdrawn] = box.spool.names(WITHDRAWN)
     operator = Spool(box.spool.directory, box.clock, "serial-1")
-    handover.restore(operator, withdrawn[0])
-    while not (set(box.spool.names(NEW)) and withdrawn[0] in set(box.spool.names(NEW if originals else KEPT))):
-        box.clock.pass_s(1.0)
-        next(turns)
+    handover.restore(operator, withdrawn)
+    follows = NEW if originals else KEPT
+    pass_until(box, lambda: box.photos() and withdrawn in set(box.spool.names(follows)))
     assert [name.seq for name in names_in_new(box.spool)] == ([1, 2] if originals else [2])
     assert not list(box.spool.names(HELD))
     box.until_said(lambda said: said.get("photos") == 1)

@@ -31,8 +31,9 @@ from piboothup.spool.listing import BOOTS, FOLDERS_OF_2, HELD, KEPT, NEW, SENT, 
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState
-from tests.support.booth import Box, awaited
+from tests.support.booth import Box, pass_until
 from tests.support.clock import HandClock
+from tests.support.deadline import until
 from tests.support.effort import AT_LENGTH
 from tests.support.frames import frame
 from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, open_spool, take
@@ -577,9 +578,7 @@ def take_series(box: Box) -> None:
 
 
 def until_photos(box: Box, count: int) -> None:
-    turns = awaited(box.light.patterns)
-    while box.photos() < count:
-        next(turns)
+    until(lambda: box.photos() >= count)
 
 
 def test_e2_a_press_takes_its_series_and_the_strip_follows(box: Box) -> None:
@@ -599,14 +598,10 @@ def test_e2_e3_a_series_that_is_taken_back_gets_no_strip(box: Box) -> None:
     box.start_ready()
     take_series(box)
     box.hold_s(1.5)
-    turns = awaited(box.light.patterns)
-    while len(list(box.spool.names(WITHDRAWN))) < 2:
-        next(turns)
+    until(lambda: len(list(box.spool.names(WITHDRAWN))) == 2)
     box.clock.pass_s(10.0)
     box.until_light(LightPattern.READY)
     take_series(box)
-    while box.photos() < 3:
-        box.clock.pass_s(1.0)
-        next(turns)
+    pass_until(box, lambda: box.photos() == 3)
     assert [name.seq for name in names_in_new(box.spool)] == [4, 5, 6]
     assert sorted(name.seq for name in box.spool.names(WITHDRAWN)) == [2, 3]
