@@ -100,7 +100,14 @@ class VirtualPi:
         self.panel = Panel(room / "panel")
 
     def start(
-        self, *, processors: int = 2, clock: str = "", state: Path | None = None, seed: int = 0, blocks: int = 0
+        self,
+        *,
+        processors: int = 2,
+        clock: str = "",
+        state: Path | None = None,
+        seed: int = 0,
+        blocks: int = 0,
+        is_first_try: bool = True,
     ) -> None:
         """Switch it on, with this clock; or go on from a saved state. Return when commands can be run."""
         control, stream, serial = self._room / "control", self._room / "panel", self._room / "serial"
@@ -153,7 +160,13 @@ class VirtualPi:
                 "the saved state", lambda: self.qmp("query-status")["status"] in ("paused", "postmigrate", "running")
             )
             self.qmp("cont")
-        wait("a login", lambda: self._try("true", 20) == 0, 2 * PATIENCE_S)
+        wait("a login", lambda: b"Kernel panic" in serial.read_bytes() or self._try("true", 20) == 0, 2 * PATIENCE_S)
+        if b"Kernel panic" in serial.read_bytes() and not state and is_first_try:
+            # Seen once: a jump that the kernel patched was still the breakpoint for the other emulated processor.
+            print("NOTE: the kernel panicked before anybody could log in: switched on once more", flush=True)
+            self._end()
+            self.card.end()
+            self.start(processors=processors, clock=clock, seed=seed, blocks=blocks, is_first_try=False)
 
     @property
     def is_on(self) -> bool:
