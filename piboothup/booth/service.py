@@ -39,7 +39,7 @@ from piboothup.booth.flow.events import (
 )
 from piboothup.booth.flow.machine import step
 from piboothup.booth.flow.state import Booth, FlowSettings
-from piboothup.booth.operations.action_thread import ActionThread
+from piboothup.booth.operations.action_thread import ActionThread, runner_class
 from piboothup.booth.operations.active_settings import ActiveSettings, SettingsStore
 from piboothup.booth.operations.frame_requests import FrameRequests
 from piboothup.booth.operations.menu_options import MenuOptionsReader
@@ -122,8 +122,8 @@ class BoothService:
             clock, self._camera, self._panel, devices.button, self._realtime, load_libraries, post
         )
         self._frames = FrameRequests(clock, self._camera.capture)
-        fault, recount = lambda: self._booth.health.fault, self._saver.recount
-        self._actions = ActionThread(config, spool, runtime, store, self._frames, devices, fault, recount, post)
+        parts = config, spool, runtime, store, self._frames, devices, lambda: self._booth.health.fault
+        self._actions = ActionThread(lambda ended: runner_class()(*parts, self._saver.recount, post, ended), post)
         self._housekeeping_heartbeat = Heartbeat(clock)
         self._ended, self._state_changed, self._house_due = (threading.Event() for _ in range(3))
         heartbeats = {

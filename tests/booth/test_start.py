@@ -14,9 +14,11 @@ from gpiozero.pins.mock import MockFactory
 
 from piboothup import status
 from piboothup.booth import device_start, service
+from piboothup.booth.flow.actions import CountPhotos
 from piboothup.booth.flow.events import SaveTested
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.led import LightPattern
+from piboothup.booth.operations.action_thread import runner_class
 from piboothup.booth.photo.saver import Saver
 from piboothup.booth.threads import STORAGE_TIMEOUT_NS
 from piboothup.config import ButtonConfig
@@ -60,6 +62,25 @@ def test_what_an_operator_needs_is_loaded_after_ready(loading: Box, held: thread
     loading.until_light(LightPattern.READY)
     assert loading.runner
     until(lambda: loading.offer.languages)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ImportError("half an update"), OSError(5, "Input/output error")])
+def test_a_menu_that_fails_to_load_is_loaded_with_the_action(
+    box: Box, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    failures = [error]
+
+    def load(real: Callable[[], Any] = runner_class) -> Any:
+        if failures:
+            raise failures.pop()
+        return real()
+
+    monkeypatch.setattr(service, "runner_class", load)
+    box.start_ready()
+    until(lambda: not failures)
+    assert box._service is not None
+    box._service._actions.submit(CountPhotos())
+    until(lambda: box._service and box._service._actions.runner)
 
 
 @pytest.fixture

@@ -18,17 +18,16 @@ from piboothup.booth.flow.events import ActionDone, Event
 from piboothup.booth.threads import set_background
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from piboothup.booth.devices import Devices
     from piboothup.booth.operations.action_runner import ActionRunner
-    from piboothup.booth.operations.active_settings import SettingsStore
-    from piboothup.booth.operations.frame_requests import FrameRequests
-    from piboothup.config import Config
-    from piboothup.problems import Problem
-    from piboothup.spool.store import Spool
 
 log = logging.getLogger(__name__)
+
+
+def runner_class() -> type[ActionRunner]:
+    """The class of the runner, with all that actions need."""
+    from piboothup.booth.operations.action_runner import ActionRunner  # noqa: PLC0415
+
+    return ActionRunner
 
 
 class _Load(MenuAction):
@@ -38,20 +37,9 @@ class _Load(MenuAction):
 class ActionThread:
     """The background thread of menu actions."""
 
-    def __init__(
-        self,
-        config: Config,
-        spool: Spool,
-        runtime: Path,
-        settings_store: SettingsStore,
-        frames: FrameRequests,
-        devices: Devices,
-        saving_fault: Callable[[], Problem | None],
-        recount: Callable[[], None],
-        post: Callable[[Event], None],
-    ) -> None:
-        """All but `post` is for the runner (see there)."""
-        self._needs = config, spool, runtime, settings_store, frames, devices, saving_fault, recount, post
+    def __init__(self, make_runner: Callable[[threading.Event], ActionRunner], post: Callable[[Event], None]) -> None:
+        """`make_runner` loads and makes the runner; its event is set when the booth ends."""
+        self._make_runner = make_runner
         self._post = post
         self._actions: queue.SimpleQueue[MenuAction | None] = queue.SimpleQueue()
         self._ended = threading.Event()
@@ -86,25 +74,20 @@ class ActionThread:
         if self.runner is not None:
             self.runner.self_test.on_test_press()
 
-    def _loaded(self) -> ActionRunner:
-        from piboothup.booth.operations.action_runner import ActionRunner  # noqa: PLC0415
-
-        return ActionRunner(*self._needs, self._ended)
-
     def _run(self) -> None:
         set_background()
         while (action := self._actions.get()) is not None and not self._ended.is_set():
-            runner = self.runner = self.runner or self._loaded()
-            if isinstance(action, _Load):
-                continue
-            log.warning("menu action begins name=%s", type(action).__name__)
             try:
-                page = runner.execute(action)
+                self.runner = self.runner or self._make_runner(self._ended)
+                if isinstance(action, _Load):
+                    continue
+                log.warning("menu action begins name=%s", type(action).__name__)
+                page = self.runner.execute(action)
             except OSError as error:
                 log.error("menu action failed name=%s reason=%s", type(action).__name__, error.strerror or error)
                 page = pages.error_page("not_kept")
             except Exception:  # the top of the thread: the menu goes on
                 log.exception("menu action failed name=%s", type(action).__name__)
                 page = pages.error_page("not_kept")
-            if page is not None:
+            if page is not None and not isinstance(action, _Load):
                 self._post(ActionDone(action, page))

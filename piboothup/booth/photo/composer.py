@@ -159,7 +159,7 @@ class Composer:
             work()
         except _Stopped:
             raise
-        except Exception as error:
+        except Exception as error:  # the top of the thread: the photos of the next press may fare better
             log.exception("composer failed")
             self._failure = problem("frame_failed" if self.frame.digest else "strip_failed", type(error).__name__)
 
