@@ -248,23 +248,15 @@ def test_e4_each_way_in_which_a_copy_ends_is_told(
     assert not asked(box, PageKind.COPY, f"copy_{state}").is_good
 
 
-def test_e4_a_copy_that_root_refuses_is_told(
-    box: Box, root: CopyRoot, sticks: list[UsbStick], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_e4_a_copy_that_root_refuses_or_never_begins_is_told(
+    box: Box, root: CopyRoot, sticks: list[UsbStick], monkeypatch: pytest.MonkeyPatch, is_refused: bool
 ) -> None:
-    root.state = Refused("no")
-    box.start_ready()
-    photo(box)
-    sticks.append(STICK)
-    asked(box, PageKind.COPY_OFFER)
-    box.hold_s(1.0)
-    asked(box, PageKind.RESULT, "copy_failed")
-
-
-def test_e4_a_unit_that_tells_nothing_is_told(
-    box: Box, root: CopyRoot, sticks: list[UsbStick], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stick_copies, "_BEGUN_S", 0.3)
-    root.verbs["copy"] = lambda values: None
+    if is_refused:
+        root.state = Refused("no")
+    else:
+        monkeypatch.setattr(stick_copies, "_BEGUN_S", 0.3)
+        root.verbs["copy"] = lambda values: None
     box.start_ready()
     photo(box)
     sticks.append(STICK)

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image
 from piboothup.booth import photo
 from piboothup.booth.flow.events import MoveHeld, Saved
 from piboothup.booth.gpio.led import LightPattern
-from piboothup.booth.photo import compose, memory
+from piboothup.booth.photo import compose
 from piboothup.booth.photo.composer import Composer
 from piboothup.booth.photo.frame_file import FrameUnusable
 from piboothup.booth.photo.saver import Saver
@@ -35,6 +35,7 @@ from piboothup.status import BoothState
 from tests.support.booth import Box, pass_until
 from tests.support.camera import grey_frame
 from tests.support.clock import HandClock
+from tests.support.composing import ComposerBench, fail_to_decode, fill_card, give_no_memory
 from tests.support.deadline import PATIENCE_S, until
 from tests.support.frames import frame, png
 from tests.support.photos import PARTY, is_intact, jpeg, names_in_new, open_spool, take
@@ -43,30 +44,17 @@ S = 1_000_000_000
 FRAME, OTHER = frame((64, 48)), frame((64, 48), "banner")
 
 
-class Bench:
-    """A composer on a spool, whose work is done when asked for; and what it tells the uploader."""
+class Bench(ComposerBench):
+    """A composer of framed copies; and what it tells the uploader."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.clock = root, HandClock()
         self.frame = root / "frame.png"
         self.frame.write_bytes(FRAME)
         self.originals = True
-        self.start()
+        super().__init__(root)
 
-    def start(self) -> None:
-        """The booth starts, in the same boot or in another."""
-        self.spool = Spool(self.root / "spool", self.clock, "serial-1")
-        self.spool.prepare()
-        recovery.recover(self.spool, composes=True)
-        self.spool.start("booth")
-        config = Config(photo=PhotoConfig(str(self.frame), self.originals))
-        self.composer = Composer(config, self.spool, self.root)
-        self.composer.set_quiet(True)
-
-    def power_on(self) -> None:
-        """The next boot."""
-        self.clock.power_on(f"{self.clock.boot_id()}+")
-        self.start()
+    def config(self) -> Config:
+        return Config(photo=PhotoConfig(str(self.frame), self.originals))
 
     def press(self, number: int = 0) -> PhotoName:
         """A photo is saved as the saver does it."""
@@ -77,9 +65,6 @@ class Bench:
         name = PhotoName.of(identity, jpeg(number))
         commit.commit(self.spool, name, PARTY, jpeg(number), HELD if composition is not None else NEW)
         return name
-
-    def in_place(self, place: str) -> list[PhotoName]:
-        return sorted(self.spool.names(place), key=lambda name: name.order)
 
     def numbers(self, place: str) -> list[int]:
         return [name.seq for name in self.in_place(place)]
@@ -129,24 +114,6 @@ def test_e2_copies_are_made_not_taken(bench: Bench) -> None:
 
 
 # -- what goes wrong -------------------------------------------------------------------------------------------------
-
-
-def give_no_memory(_bench: Bench, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(memory, "available_bytes", lambda: 50_000_000)
-
-
-def fail_to_decode(_bench: Bench, patch: pytest.MonkeyPatch) -> None:
-    def decode(*_given: object, **_options: object) -> None:
-        raise MemoryError
-
-    patch.setattr("simplejpeg.decode_jpeg", decode)
-
-
-def fill_card(_bench: Bench, patch: pytest.MonkeyPatch) -> None:
-    def write_new(path: Path, content: bytes, *_mode: int) -> None:
-        raise OSError(28, "No space left on device", str(path))
-
-    patch.setattr(durable, "write_new", write_new)
 
 
 def damage_photo(bench: Bench, _patch: pytest.MonkeyPatch) -> None:

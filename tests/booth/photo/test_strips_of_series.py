@@ -17,9 +17,8 @@ from PIL import ExifTags, Image
 
 from piboothup.booth import photo
 from piboothup.booth.gpio.led import LightPattern
-from piboothup.booth.photo import memory, strip
+from piboothup.booth.photo import strip
 from piboothup.booth.photo.caption import Caption
-from piboothup.booth.photo.composer import Composer
 from piboothup.config import Config, PhotoConfig
 from piboothup.spool import commit, contexts, durable, handover, recovery
 from piboothup.spool.admin import assign, counts, wipe
@@ -33,6 +32,7 @@ from piboothup.spool.store import Spool
 from piboothup.status import BoothState
 from tests.support.booth import Box, pass_until
 from tests.support.clock import HandClock
+from tests.support.composing import ComposerBench, fail_to_decode, fill_card, give_no_memory
 from tests.support.deadline import until
 from tests.support.effort import AT_LENGTH
 from tests.support.frames import frame
@@ -43,27 +43,15 @@ FRAME = frame((64, 48))
 PLACES = (NEW, HELD, KEPT, WITHDRAWN)
 
 
-class Bench:
-    """A composer of strips on a spool, whose work is done when asked for."""
+class Bench(ComposerBench):
+    """A composer of strips."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.clock = root, HandClock()
         self.photo = PhotoConfig(shots=4, strip="2x2")
-        self.start()
+        super().__init__(root)
 
-    def start(self) -> None:
-        """The booth starts, in the same boot or in another."""
-        self.spool = Spool(self.root / "spool", self.clock, "serial-1")
-        self.spool.prepare()
-        recovery.recover(self.spool, composes=True)
-        self.spool.start("booth")
-        self.composer = Composer(Config(photo=self.photo, timezone="Europe/Berlin"), self.spool, self.root)
-        self.composer.set_quiet(True)
-
-    def power_on(self) -> None:
-        """The next boot."""
-        self.clock.power_on(f"{self.clock.boot_id()}+")
-        self.start()
+    def config(self) -> Config:
+        return Config(photo=self.photo, timezone="Europe/Berlin")
 
     def with_frame(self, *, originals: bool = True) -> None:
         path = self.root / "frame.png"
@@ -92,9 +80,6 @@ class Bench:
         for name in names:
             self.composer.take(name)
         self.composer.make_series()
-
-    def in_place(self, place: str) -> list[PhotoName]:
-        return sorted(self.spool.names(place), key=lambda name: name.order)
 
     def numbers(self) -> list[list[int]]:
         return [[name.seq for name in self.in_place(place)] for place in PLACES]
@@ -294,24 +279,6 @@ def test_e2_e3_a_restored_photo_goes_alone(bench: Bench) -> None:
 
 
 # -- what goes wrong -------------------------------------------------------------------------------------------------
-
-
-def give_no_memory(_bench: Bench, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(memory, "available_bytes", lambda: 50_000_000)
-
-
-def fail_to_decode(_bench: Bench, patch: pytest.MonkeyPatch) -> None:
-    def decode(*_given: object, **_options: object) -> None:
-        raise MemoryError
-
-    patch.setattr("simplejpeg.decode_jpeg", decode)
-
-
-def fill_card(_bench: Bench, patch: pytest.MonkeyPatch) -> None:
-    def write_new(path: Path, content: bytes, *_mode: int) -> None:
-        raise OSError(28, "No space left on device", str(path))
-
-    patch.setattr(durable, "write_new", write_new)
 
 
 def damage_photo(bench: Bench, _patch: pytest.MonkeyPatch) -> None:

@@ -359,7 +359,7 @@ def test_u08_file_for_the_card_is_taken_as_the_code_is(open_page: Open, tmp_path
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])
-def test_u08_card_for_the_lid_is_printed_on_a_page(open_page: Open, look: str) -> None:
+def test_u08_card_to_set_up_by_is_printed_on_a_page(open_page: Open, look: str) -> None:
     page = open_page(offline=True, color_scheme=look, viewport={"width": 794, "height": 1123})  # A4 at 96 dpi
     page.fill(key=KEY, ssid="Barn", password="password", name="Booth 7")
     page.tab.evaluate("window.print = () => { window.printed = true; dispatchEvent(new Event('beforeprint')); }")
