@@ -60,6 +60,13 @@ class Stick:
             subprocess.run(["losetup", "--detach", self._device], check=False, capture_output=True)
             self._device = ""
 
+    def empty(self) -> None:
+        """Cut its image to nothing, so that its device, which stays, fails like that of a stick that was pulled."""
+        device = self.link.resolve()
+        while int(Path("/sys/block", device.name, "size").read_text()):  # a write in between makes it longer again
+            os.truncate(self.image, 0)
+            subprocess.run(["losetup", "--set-capacity", device], check=True)
+
     def call(self, function: Callable[[Stick], None]) -> None:
         """Call a function in a process of its own, whose mounts nobody else sees."""
         self._mounts.call(lambda: function(self))

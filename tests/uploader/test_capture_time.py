@@ -88,7 +88,7 @@ def test_offset_of_sent_photo_is_noted_for_all_sent_later(desk: Desk) -> None:
     assert {anchor.offset_ms for anchor in boot.in_use} == {anchor.offset_ms for anchor in boot.anchors} != set()
 
 
-@pytest.mark.parametrize(("photo_every_min", "anchors"), [(0, {1}), (3, {3, 4}), (30, {2, 3})])
+@pytest.mark.parametrize(("photo_every_min", "anchors"), [(0, {1}), (3, {3, 4}), (30, {2, 3}), (100, {1, 2})])
 def test_check_notes_an_anchor_every_15_min_with_photos(desk: Desk, photo_every_min: int, anchors: set[int]) -> None:
     desk.start()
     for minute in range(40):

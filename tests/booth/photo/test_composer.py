@@ -113,6 +113,14 @@ def test_e2_copies_are_made_not_taken(bench: Bench) -> None:
     assert bench.spool.photos_of(PARTY) == {(1, 1), (1, 3), (1, 5)}
 
 
+def test_e2_a_copy_of_a_photo_wiped_meanwhile_is_not_stored(bench: Bench) -> None:
+    name = bench.press()
+    durable.remove(bench.spool.path(name, HELD))
+    with pytest.raises(FileNotFoundError):
+        commit.commit_composed(bench.spool, name.copy, [name], jpeg(9))
+    assert not bench.in_place(NEW)
+
+
 # -- what goes wrong -------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 
@@ -51,8 +52,8 @@ class Copier:
             if path.is_relative_to("/var/tmp") and path != Path("/var/tmp"):  # noqa: S108
                 path.chmod(0o755)
 
-    def copy(self, job: CopyJob = JOB) -> CopyState:
-        """Copy in a namespace; the state that was told, which is known only from the file."""
+    def copy(self, job: CopyJob = JOB, before: Callable[[Stick], None] = lambda stick: None) -> CopyState:
+        """Copy in a namespace, after `before`; the state that was told, which is known only from the file."""
         folder, spool = self.folder, self.spool
 
         def work(target: Path) -> CopyState:
@@ -66,6 +67,7 @@ class Copier:
             folder.tell(replace(report, state=state))
 
         def in_namespace(stick: Stick) -> None:
+            before(stick)
             device = stick.link.resolve(strict=False)
             copying.copy(device.name, stick.point, (BOOTH, GROUP), work, tell, device.parent)
 
@@ -145,11 +147,15 @@ def test_e4_a_stick_that_was_never_formatted_is_told(stick: Stick) -> None:
     assert copier.copy() is CopyState.UNREADABLE
 
 
-def test_e4_a_stick_that_is_gone_is_told(stick: Stick) -> None:
+@pytest.mark.parametrize("leaves_a_device", [False, True])
+def test_e4_a_stick_that_is_gone_is_told(stick: Stick, leaves_a_device: bool) -> None:
+    """Its device is never given back before: another test would get it."""
     copier = Copier(stick.make("ext4"), 1)
-    device = stick.link.resolve()
-    stick.pull()
-    stick.link.symlink_to(device)
+    if leaves_a_device:
+        stick.empty()
+    else:
+        stick.link.unlink()
+        stick.link.symlink_to("/dev/loop-of-no-stick")
     assert copier.copy() is CopyState.PULLED
 
 
@@ -163,6 +169,19 @@ def test_e4_a_disk_in_use_is_left_alone(stick: Stick) -> None:
         finally:
             os.close(descriptor)
     assert stick.image.read_bytes() == before
+
+
+def test_e4_a_stick_that_is_mounted_is_left_alone(stick: Stick) -> None:
+    """The kernel would mount it a second time."""
+    copier = Copier(stick.make("ext4"), 1)
+    elsewhere = stick.box / "media"
+
+    def mount(stick: Stick) -> None:
+        elsewhere.mkdir()
+        subprocess.run(["mount", "-o", "ro", stick.link.resolve(), elsewhere], check=True)
+
+    assert copier.copy(before=mount) is CopyState.FAILED
+    assert not copier.folder.knows(JOB.uuid, JOB.link_id)
 
 
 @pytest.mark.parametrize("after", [0, 1, 3, 4])
@@ -184,10 +203,7 @@ def test_e4_a_stick_pulled_while_it_is_copied_to_goes_on(
 
     def pull() -> None:
         os.read(wanted, 1)
-        device = stick.link.resolve()
-        while int(Path("/sys/block", device.name, "size").read_text()):  # a write in between makes it longer again
-            os.truncate(stick.image, 0)
-            subprocess.run(["losetup", "--set-capacity", device], check=True)
+        stick.empty()
         os.write(tell, b"!")
 
     whole = stick.image.read_bytes()

@@ -47,13 +47,18 @@ def fits(content: bytes) -> Verdict:
     )
 
 
-def taken(stick: Stick, wanted: StickResult, put_in_force: Callable[[str], None] = lambda country: None) -> Card:
+def taken(
+    stick: Stick,
+    wanted: StickResult,
+    put_in_force: Callable[[str], None] = lambda country: None,
+    judge: Callable[[bytes], Verdict] = fits,
+) -> Card:
     """The box after it took the stick's file with this result."""
     card = Card(stick.box).make()
 
     def take(stick: Stick) -> None:
         assert (
-            file.take(card.box, stick.link, stick.point, lambda: ["Network: none yet"], put_in_force, fits) is wanted
+            file.take(card.box, stick.link, stick.point, lambda: ["Network: none yet"], put_in_force, judge) is wanted
         )
         assert not os.path.ismount(stick.point)
 
@@ -111,6 +116,17 @@ def test_e2_a_sticks_bad_frame_is_told_and_ends_the_former(stick: Stick, kind: s
     answer = (stick.read(ANSWER) or b"").decode()
     assert ("It is no frame. Save it anew." if kind == "no frame" else "can't be read (it is no file)") in answer
     assert "put the stick in again" in answer
+
+
+def test_e2_a_sticks_frame_and_short_memory_end_no_former_frame(stick: Stick) -> None:
+    def lay(folder: Path) -> None:
+        (folder / frame.NAME).write_bytes(b"a frame")
+
+    short = Verdict(code="frame_memory", what="Memory is short.", remedy="Restart the box.")
+    card = taken(stick.make("ext4").fill(lay), StickResult.MISTAKES, judge=lambda content: short)
+    assert not (card.box.etc / frame.LAID).exists()
+    assert not card.settings.exists() or "frame" not in card.settings.read_text()
+    assert "Memory is short. Restart the box." in (stick.read(ANSWER) or b"").decode()
 
 
 def test_e2_a_sticks_file_goes_before_the_frame_beside_it(stick: Stick) -> None:
