@@ -65,8 +65,8 @@ def test_what_goes_wrong_has_each_sentence_about_wires() -> None:
 
 
 def test_pins_beside_one_are_its_neighbours_on_the_header() -> None:
-    beside = re.findall(r"not on (\d+) \(([\d, and]+?) are beside it\)", section("What goes wrong"))
-    assert {int(pin) for pin, _ in beside} == {9, 11, 13, 16, 18, 22}
+    beside = re.findall(r"not on (\d+) \(([\d, and]+?) are beside it[;)]", section("What goes wrong"))
+    assert {int(pin) for pin, _ in beside} == {9, 11, 13, 14, 16, 18, 22, 34}
     for pin, named in beside:
         number = int(pin)
         across = number + 1 if number % 2 else number - 1
