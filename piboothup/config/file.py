@@ -15,6 +15,7 @@ from piboothup.config.import_record import ImportRecord
 from piboothup.config.reading import COMPLETE, Reading
 from piboothup.config.root_settings import RootSettings
 from piboothup.config.settings import CONFIG_VERSION, DEFAULT_DIRECTORY, Config, ConfigError
+from piboothup.config.without_effect import without_effect
 from piboothup.records import dataclass
 from piboothup.text import path_to_text, read_bytes, text_to_path, without_mark
 
@@ -90,6 +91,7 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
     names = (*good_copy.names_of(reading), *root.names) if is_whole and root.names is not None else None
     if names is not None and all_errors and not kept.exists:
         names += (good_copy.DEFAULTED,)
+    _warn_of_idle(reading, config)
     over = root.reading
     warnings = (*reading.warnings, *(over.warnings if over else ()))
     has_unused = bool(reading.unused or (over and over.unused))
@@ -99,6 +101,15 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
         overridden=tuple(_overridden(reading)),
         has_card_mistakes=card.mistakes > 0,
     )
+
+
+def _warn_of_idle(reading: Reading, config: Config) -> None:
+    """Warn of settings in the files that have no effect by themselves."""
+    for dotted, sentence in without_effect(config):
+        for each in (reading.over, reading):
+            if each is not None and dotted in each.names and dotted.partition(".")[0] in each.values:
+                each.warn(dotted, sentence)
+                break
 
 
 def _overridden(reading: Reading) -> Iterator[str]:

@@ -144,7 +144,7 @@ class Reading:
 
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
             hint = f" Did you mean `{near[0]}`?" if near else ""
-            self._warn(dotted, f"`{dotted}` is not a setting; it is ignored.{hint}")
+            self.warn(dotted, f"`{dotted}` is not a setting; it is ignored.{hint}")
             return {}
         self.names.append(dotted)
         try:
@@ -153,7 +153,7 @@ class Reading:
             raise self._error(dotted, f"`{dotted}` can't be used as it stands.", f"It should be {wrong}.") from None
         warn = known[key].metadata["warn"]
         if warn is not None and (sentence := warn(checked)):
-            self._warn(dotted, sentence)
+            self.warn(dotted, sentence)
         return {key: checked}
 
     def _error(self, dotted: str, what: str, remedy: str) -> ConfigError:
@@ -161,7 +161,8 @@ class Reading:
             return self.over._error(dotted, what, remedy)
         return ConfigError(self.path, self._line_of(dotted), what, remedy)
 
-    def _warn(self, dotted: str, what: str) -> None:
+    def warn(self, dotted: str, what: str) -> None:
+        """Warn of a setting without effect."""
         self.unused.append(dotted)
         self.warnings.append(f"{self.path}, line {self._line_of(dotted) or '?'}: {what}")
 

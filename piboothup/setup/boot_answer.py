@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from piboothup.config.reading import Reading
+from piboothup.config.settings import Config
+from piboothup.config.without_effect import without_effect
 from piboothup.records import dataclass, field
 from piboothup.setup import boot_file
 from piboothup.setup.boot_file import BootFile, Mistake
@@ -49,6 +52,10 @@ def imported(box_id: str, names: list[str], content: bytes) -> Imported:
         done.mistakes.append(Mistake(None, f"There is {names[1]} too.", f"{names[0]} was read; delete the other."))
     if file.has_boxes and not file.own_table:
         done.notes.append(f"No [[box]] has the id {box_id}: only the common part counts.")
+    said, _ = Reading.of_tables(file.settings, boot_file.FILE, "").merged_with(Config())
+    idle = dict(without_effect(said))
+    idle.pop("photo.originals", "")  # a frame may lie beside the file
+    done.notes += idle.values()
     return done
 
 

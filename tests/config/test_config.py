@@ -88,6 +88,48 @@ def test_one_switch_simulates_every_device() -> None:
     assert found.camera.number == 2
 
 
+@pytest.mark.parametrize(
+    ("setting", "what_it_needs"),
+    [
+        ("[photo]\nstrip = true", "\nshots = 2"),
+        ('[photo]\nstrip = "1x4"', "\nshots = 4"),
+        ("[photo]\ngap_s = 5", "\nshots = 3"),
+        ("[photo]\noriginals = false", '\nframe = "/boot/firmware/frame.png"'),
+        ("[photo]\noriginals = false", "\nstrip = true\nshots = 2"),
+        ("[light]\nflash_lead_s = 2", "\nflash_pin = 22"),
+        ('[camera]\nframes = "/srv/frames"', '\ndriver = "simulated"'),
+        ('[eventpics]\nalbum_id = "a1"', '\nlink_id = "abcd1234"'),
+    ],
+)
+def test_f14_e1_a_setting_alone_without_effect_is_told(tmp_path: Path, setting: str, what_it_needs: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"config_version = 1\n{setting}\n")
+    used = config.load_effective(file)
+    dotted = f"{setting[1 : setting.index(']')]}.{setting.split()[1]}"
+    assert [f"{file}, line 3: `{dotted}` has no effect by itself: " in told for told in used.warnings] == [True]
+    assert (used.has_unused, used.errors) == (True, ())
+    file.write_text(f"config_version = 1\n{setting}{what_it_needs}\n")
+    assert config.load_effective(file).warnings == ()
+
+
+def test_f14_a_key_beside_its_file_is_told_but_no_default(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[eventpics]\napi_key = "canary-key"\napi_key_file = "/etc/key"\n')
+    (version, told) = config.load_effective(file).warnings
+    assert "config_version" in version
+    assert "line 3: `eventpics.api_key_file` has no effect by itself: `eventpics.api_key` goes before it" in told
+    assert "canary" not in told
+    file.write_text("config_version = 1\n[photo]\nshots = 1\nstrip = false\ngap_s = 3\noriginals = true\n")
+    assert config.load_effective(file).warnings == ()
+
+
+def test_f14_what_a_broken_table_says_is_no_idle_setting(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("config_version = 1\n[photo]\nstrip = true\nshots = 9\n[light]\nflash_lead_s = 2\n")
+    used = config.load_effective(file)
+    assert (len(used.errors), ["light.flash_lead_s" in told for told in used.warnings]) == (1, [True])
+
+
 def test_an_unknown_key_is_a_warning_with_a_guess() -> None:
     text = "[capture]\n\ncountdwn_s = 3\n[cmaera]\nx = 1\n[camera]\nexposure_val = 1\n[light]\nlense_pin = 25\n"
     found, warnings = config.parse(text, FILE)

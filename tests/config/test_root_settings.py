@@ -173,6 +173,13 @@ def test_u03_a_pin_used_twice_by_both_files_is_told(box: Box) -> None:
     assert (error.path, error.line) == (str(box.root_file), 2)
 
 
+def test_u03_f14_each_file_gives_the_other_s_setting_an_effect(box: Box) -> None:
+    (told,) = box.load("[photo]\nstrip = true\n# complete\n").warnings
+    assert told.startswith(f"{box.root_file}, line 2: `photo.strip` has no effect by itself")
+    box.file.write_text(f"{CONFIG}[photo]\nshots = 2\n")
+    assert box.load("[photo]\nstrip = true\n# complete\n").warnings == ()
+
+
 def test_u03_the_panel_of_root_settings_gets_the_hello(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hello, "_BOX_CONFIG", str(box.file))
     monkeypatch.setattr(hello, "_ROOT_SETTINGS", str(box.root_file))

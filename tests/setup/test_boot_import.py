@@ -243,6 +243,15 @@ def test_u01_mistakes_are_answered_with_line_and_remedy(card: Card) -> None:
     assert "mistakes" not in card.answer
 
 
+def test_u01_f14_a_setting_alone_is_taken_and_its_need_told(card: Card) -> None:
+    done = card.imported(f"{FILE}[photo]\nstrip = true\noriginals = false\n")
+    assert (done.mistakes, "photo" in done.file.settings) == ([], True)
+    assert "`photo.strip` has no effect by itself: set `photo.shots` to 2, 3 or 4 too." in card.answer
+    assert "`photo.originals`" not in card.answer  # a frame may lie beside the file
+    card.imported(f"{FILE}[photo]\nstrip = true\nshots = 2\n")
+    assert "no effect" not in card.answer
+
+
 def test_u01_mistakes_of_a_file_that_is_gone_are_forgotten(card: Card) -> None:
     card.imported("nmae = 1")
     card.file.unlink()
