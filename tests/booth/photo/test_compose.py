@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import simplejpeg
 from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
 
 from piboothup.booth.photo import compose, frame_file
 from piboothup.booth.photo.compose import Fit, fit, prepare, print_size
@@ -271,6 +272,25 @@ def test_e2_exif_is_the_photos_with_an_identity_of_its_own(booth: str) -> None:
         details = opened.getexif().get_ifd(ExifTags.IFD.Exif)
         assert opened.size == (1600, 1067)
     assert (details[ExifTags.Base.ExifImageWidth], details[ExifTags.Base.ExifImageHeight]) == (1600, 1067)
+
+
+def test_e2_exif_by_an_older_version_is_kept_too() -> None:
+    """Pillow wrote it."""
+    older = Image.Exif()
+    older[ExifTags.Base.Artist] = "Scheune Würzburg ♥".encode()
+    older[ExifTags.Base.XResolution] = IFDRational(72)
+    older.get_ifd(ExifTags.IFD.Exif).update(
+        {ExifTags.Base.ImageUniqueID: "1" * 32, ExifTags.Base.ExposureTime: IFDRational(1, 2)}
+    )
+    file = io.BytesIO()
+    Image.new("RGB", (1600, 1200)).save(file, "JPEG", exif=older)
+    plain = file.getvalue()
+    held = plain[:2] + plain[plain.index(b"\xff\xe1") :]  # as the booth has it: without JFIF's segment
+    with Image.open(io.BytesIO(with_exif_of(held, photo((640, 480)), "2" * 32))) as opened:
+        picture, details = opened.getexif(), opened.getexif().get_ifd(ExifTags.IFD.Exif)
+    assert picture[ExifTags.Base.Artist].encode("latin-1").decode() == "Scheune Würzburg ♥"
+    assert (picture[ExifTags.Base.XResolution], details[ExifTags.Base.ExposureTime]) == (72, 0.5)
+    assert (details[ExifTags.Base.ImageUniqueID], details[ExifTags.Base.ExifImageWidth]) == ("2" * 32, 640)
 
 
 def test_e2_a_photo_without_exif_gets_its_identity() -> None:

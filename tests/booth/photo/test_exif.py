@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import random
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -12,7 +15,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from piboothup import __version__
-from piboothup.booth.photo.exif import Exif, ExifNotWritten, check_exif, with_exif
+from piboothup.booth.photo.exif import Exif, ExifNotWritten, check_exif, with_exif, with_exif_of
 from tests.support.photos import jpeg
 
 ID = "0123456789abcdef" * 2
@@ -33,6 +36,15 @@ def read(photo: bytes) -> tuple[dict[int, Any], dict[int, Any]]:
         opened.load()
         exif = opened.getexif()
         return dict(exif), dict(exif.get_ifd(ExifTags.IFD.Exif))
+
+
+def segment(photo: bytes) -> bytes:
+    return photo[6 : 4 + int.from_bytes(photo[4:6])]
+
+
+def details_of(tiff: bytes) -> int:
+    """Where the table of details stands."""
+    return int.from_bytes(tiff[tiff.index(int(ExifTags.IFD.Exif).to_bytes(2)) + 8 :][:4])
 
 
 def test_everything_known_is_told() -> None:
@@ -132,6 +144,25 @@ def test_bytes_that_are_no_jpeg_are_refused() -> None:
         with_exif(b"\x89PNG", FULL)
 
 
+def test_exif_stands_as_tiff_wants_it() -> None:
+    tiff = segment(with_exif(jpeg(), FULL))[6:]
+    ends = [8]
+    for starts_at in (8, details_of(tiff)):
+        assert starts_at == ends[-1]
+        count = int.from_bytes(tiff[starts_at : starts_at + 2])
+        table = tiff[starts_at + 2 : starts_at + 2 + 12 * count]
+        entries = [struct.unpack(">HHII", table[at : at + 12]) for at in range(0, len(table), 12)]
+        assert (tags := [entry[0] for entry in entries]) == sorted(set(tags))
+        assert tiff[starts_at + 2 + 12 * count :][:4] == bytes(4), "no table follows"
+        ends.append(starts_at + 6 + 12 * count)
+        for _, kind, values, place in entries:
+            length = {2: 1, 3: 2, 4: 4, 5: 8, 7: 1}[kind] * values
+            if length > 4:
+                assert place == ends[-1] and place % 2 == 0
+                ends.append(place + length + length % 2)
+    assert ends[-1] == len(tiff)
+
+
 # -- read back -----------------------------------------------------------------------------------------------------
 
 
@@ -143,17 +174,24 @@ def test_f16_every_tag_that_is_written_reads_back() -> None:
     assert len(told) >= 18, "what the readers of tomorrow are to find"
 
 
-def test_f16_details_that_are_left_out_in_silence_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Played: what Pillow before 11.1 did, which may not be installed beside the one that these tests run with."""
-    real = Image.Exif.tobytes
-
-    def without_details(exif: Image.Exif, *given: Any) -> bytes:
-        exif._ifds.clear()
-        return real(exif, *given)
-
-    monkeypatch.setattr(Image.Exif, "tobytes", without_details)
+def test_f16_details_that_are_left_out_in_silence_are_missed() -> None:
+    photo = with_exif(jpeg(), FULL)
+    pointer = int(ExifTags.IFD.Exif).to_bytes(2)
     with pytest.raises(ExifNotWritten, match="ImageUniqueID"):
-        check_exif(with_exif(jpeg(), FULL), FULL)
+        check_exif(photo.replace(pointer, (0xEA60).to_bytes(2), 1), FULL)
+
+
+def test_f16_exif_damaged_in_any_way_is_one_error() -> None:
+    photo, chance = with_exif(jpeg(), FULL), random.Random(1)
+    for number in range(600):
+        damaged = bytearray(photo)
+        for _ in range(1 + number % 3):
+            damaged[chance.randrange(6, 6 + len(segment(photo)))] = chance.randrange(256)
+        cut = chance.choice((len(photo), chance.randrange(6, 6 + len(segment(photo)))))
+        with contextlib.suppress(ValueError):
+            with_exif_of(bytes(damaged[:cut]), jpeg(), ID)
+        with contextlib.suppress(ExifNotWritten):
+            check_exif(bytes(damaged[:cut]) + photo[cut:], FULL)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The saver's part: why a photo is not saved, and the test photo, which goes a photo's way and leaves nothing.
 
 The library that lacks a function, the card that refuses and the memory that is short are played here: what each of
-them really does is the subject of `tests/test_save_fault.py`.
+them really does is the subject of `tests/booth/test_save_fault.py`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from PIL import Image
 
 from piboothup.booth.flow.events import Saved, SaveTested, SavingFailed, StorageChecked
 from piboothup.booth.frame import Frame
+from piboothup.booth.photo import exif
 from piboothup.problems import Problem, problem
 from piboothup.spool import commit, durable, handover
 from piboothup.spool.listing import CONTEXTS, FOLDERS, NEW, SENT, TEST_PHOTO, TMP
@@ -53,14 +54,8 @@ def raises(where: Any, name: str, error: Exception) -> Break:
 
 
 def without_details(patch: pytest.MonkeyPatch) -> None:
-    """As Pillow before 11.1 wrote EXIF."""
-    real = Image.Exif.tobytes
-
-    def tobytes(exif: Image.Exif, *given: Any) -> bytes:
-        exif._ifds.clear()
-        return real(exif, *given)
-
-    patch.setattr(Image.Exif, "tobytes", tobytes)
+    real = exif._inserted
+    patch.setattr(exif, "_inserted", lambda jpeg, picture, _details: real(jpeg, picture, {}))
 
 
 BREAKS: dict[str, tuple[Break, Problem]] = {
@@ -84,8 +79,8 @@ BREAKS: dict[str, tuple[Break, Problem]] = {
         raises(simplejpeg, "encode_jpeg_yuv_planes", MemoryError()),
         problem("unsaved_ram", "MemoryError"),
     ),
-    "exif": (raises(Image.Exif, "tobytes", ValueError("no")), problem("unsaved_exif", "ValueError")),
-    "exif_memory": (raises(Image.Exif, "tobytes", MemoryError()), problem("unsaved_ram", "MemoryError")),
+    "exif": (raises(exif, "_table", ValueError("no")), problem("unsaved_exif", "ValueError")),
+    "exif_memory": (raises(exif, "_table", MemoryError()), problem("unsaved_ram", "MemoryError")),
     "hash": (raises(PhotoName, "of", ValueError("unsupported hash")), problem("unsaved_defect", "ValueError")),
     "zone": (raises(Spool, "now_trusted_ms", KeyError("UTC")), problem("unsaved_defect", "KeyError")),
     "efbig": (refuse(errno.EFBIG), problem("unsaved_limit", "File too large")),
