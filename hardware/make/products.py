@@ -17,7 +17,7 @@ from hardware.make.case import layout, reach
 from hardware.make.case.devices import BOARDS, BUTTONS, CAMERAS, PANELS
 from hardware.make.case.layout import Layout
 from hardware.make.drawings import cards, joint_sheets, photo_sheet, sheets, wiring
-from hardware.make.tables import FOLDER, Parts, Wire, joints, parts, wires
+from hardware.make.tables import FOLDER, Parts, Wire, joints, parts, tubes, wires
 from piboothup.config import LANGUAGES
 from piboothup.records import dataclass
 
@@ -74,6 +74,7 @@ def blocks(table: Parts) -> dict[str, str]:
     return {
         "budget": bill.budget_table(table),
         "reach": _reach(table, wires()),
+        "tubes": _tubes(table),
         "distances": _distances(),
         "sizes": _sizes(),
         **{f"bill {build}": bill.as_table(table, build) for build in table.builds},
@@ -109,7 +110,7 @@ def _sizes() -> str:
         seen = f"what is seen: {width:g} x {height:g}, {low:g} above the plate's lower edge"
         rows.append(f"| OLED panel {panel.name} | {plate}, its glass {panel.glass:g} before it; {seen} |")
     for button in BUTTONS.values():
-        most = f"rim {button.rim:g}, nut {button.nut:g}"
+        most = f"rim {button.rim:g}, nut {button.nut:g}, out of the front {button.out:g}"
         depth = f"from the front's outer face to the soldered ends {button.depth:g}"
         rows.append(f"| {button.name[0].upper()}{button.name[1:]} | hole {button.hole:g}; at most: {most}, {depth} |")
     rows += [
@@ -139,6 +140,16 @@ def _reach(table: Parts, wired: tuple[Wire, ...]) -> str:
             rows.append(f"| {part} | {colours} | {cells} |")
     cells = " | ".join(f"{reach.camera_mm(case) / 10:.0f} cm" for case in last.values())
     return "\n".join([*rows, f"| camera (flat cable) | | {cells} |"]) + "\n"
+
+
+def _tubes(table: Parts) -> str:
+    """What is cut of each heat-shrink tube, for each case."""
+    builds = [build for build in table.builds.values() if build.key != "desk"]
+    rows = [f"| Over | Tube | {' | '.join(build.name for build in builds)} |", f"|---|---|{'---|' * len(builds)}"]
+    for each in tubes():
+        cells = " | ".join(f"{count}" if (count := each.of(build, table)) else "" for build in builds)
+        rows.append(f"| {each.over} | {each.wide:g} mm, {each.long / 10:g} cm long | {cells} |")
+    return "\n".join(rows) + "\n"
 
 
 def _about(table: Parts, key: str) -> str:

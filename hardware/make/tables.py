@@ -51,6 +51,21 @@ class Wire:
 
 
 @dataclass(frozen=True)
+class Tube:
+    """Heat-shrink tube over what is soldered for a part, mm."""
+
+    part: str
+    over: str
+    wide: float
+    long: float
+    pieces: int
+
+    def of(self, build: Build, table: Parts) -> int:
+        """Pieces of it in a build, all options among them."""
+        return self.pieces if self.part in {*build.pins, *(part.key for part in table.of(build.key))} else 0
+
+
+@dataclass(frozen=True)
 class Part:
     """A part to buy."""
 
@@ -121,6 +136,11 @@ def wires(text: str | None = None) -> tuple[Wire, ...]:
         if isinstance(wire.line, int) and (other := lines.setdefault(wire.line, wire)) is not wire:
             raise TableError(f"pins.toml: {wire.name} is used twice, by {other.part} and by {wire.part}.")
     return tuple(read)
+
+
+def tubes() -> tuple[Tube, ...]:
+    """The heat-shrink tube over each joint."""
+    return tuple(_made(Tube, entry, "pins.toml: a tube") for entry in _toml(FOLDER / "pins.toml", None)["tube"])
 
 
 def joints(build: Build, table: Parts) -> tuple[int, int]:

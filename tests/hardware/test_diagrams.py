@@ -217,6 +217,7 @@ def test_the_buttons_sheet_has_their_sizes_and_terminals() -> None:
             f"rim ≤ {button.rim:g}",
             f"nut ≤ {button.nut:g}",
             f"hole {button.hole:g}",
+            f"out ≤ {button.out:g}",
             f"depth ≤ {button.depth:g}",
         ):
             assert words in text
@@ -231,6 +232,17 @@ def test_the_joints_sheet_has_legs_and_the_clocks_joint() -> None:
     for words in (f"pin {pins['emitter']}", f"pin {pins['base']}", f"pin {pins['VCC']}", "to the clock&#x27;s VCC"):
         assert words in text
     assert circuits.in_words(circuits.values(PARTS).base_ohm) in text
+    flowing = pictures.words_of(text).replace("\n", " ")
+    for words in ("onto brown, white and the resistor's leg {} of 2.4 mm", "onto violet {} of 5 mm"):
+        (tube,) = [
+            each
+            for each in tables.tubes()
+            if each.part == "light"
+            and f"{each.wide:g} mm" in words
+            and "blade" not in each.over
+            and "last" not in each.over
+        ]
+        assert words.format(f"{tube.long / 10:g} cm") in flowing
 
 
 @pytest.mark.parametrize(

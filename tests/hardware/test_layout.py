@@ -101,6 +101,21 @@ def test_the_lens_looks_through_the_middle_of_its_window(case: Layout) -> None:
         assert layout.view_radius(CAMERAS[key], case.camera_front, -layout.HOOD_HEIGHT) < layout.hood_radius(case)
 
 
+@each_layout
+def test_the_transistor_lies_on_the_wall_of_the_closed_case(case: Layout) -> None:
+    """On the side of pin 1; as long as its tube, its resistor's above it. What it may not meet: the tests above."""
+    tube, resistor = (placed.box for placed in layout.free(case) if placed.thing == "transistor")
+    assert tube[0] == resistor[0] == case.can.wall
+    assert tube[4] == resistor[1]
+    assert all(case.can.wall < low for low in (tube[1], tube[2]))
+    assert resistor[4] < case.given.height - case.can.wall
+    assert max(tube[5], resistor[5]) < case.rim
+    wide = {each.over.split()[0]: each for each in tables.tubes() if each.part == "light" and each.long == 25}
+    assert tube[4] - tube[1] == wide["last,"].long
+    assert resistor[4] - resistor[1] == wide["the"].long
+    assert tube[3] - tube[0] >= wide["last,"].wide + 1, "tube and foam tape"
+
+
 @pytest.mark.parametrize("screw_mm", [5.0, 6.0])
 def test_a_screw_is_shorter_than_its_hole(screw_mm: float) -> None:
     for case in LAYOUTS:
@@ -139,11 +154,32 @@ def test_a_screw_is_shorter_than_its_hole(screw_mm: float) -> None:
             "height (y) of 200 mm is more than the printer's bed of 180 mm",
         ),
         (changed("thin = 1.2", "thin = 0.4"), "a wall of 0.4 mm is thinner than 0.8 mm"),
+        (
+            changed("screw_hole = 0.0", "screw_hole = 1.4"),
+            "0.7 mm of plastic around a screw's hole, less than 0.8 mm",
+        ),
+        (
+            changed("clock = [5.4, 10.0, 22.0, 38.0, 14.0]", "clock = [5.4, 10.0, 22.0, 38.0, 30.0]"),
+            "the transistor (tube) and the clock (board) meet: 3.5 mm",
+        ),
         (changed('button = "30"', 'button = "45"'), "no button is called 45; there are 30, 60"),
         (changed("lens_light = false", ""), "lens_light"),
         (changed("exits = [63.5]", "exits = [42.0]"), "the case (tripod's nut) and the cable (tie) meet"),
     ],
-    ids=["wide panel", "low board", "keyhole", "shallow", "button", "bed", "thin", "name", "missing", "exit"],
+    ids=[
+        "wide panel",
+        "low board",
+        "keyhole",
+        "shallow",
+        "button",
+        "bed",
+        "thin",
+        "hole",
+        "transistor",
+        "name",
+        "missing",
+        "exit",
+    ],
 )
 def test_parameters_that_make_no_case_are_told(text: str, told: str) -> None:
     with pytest.raises(CaseError, match=re.escape(told)) as raised:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
+from hardware.make import tables
 from hardware.make.case import layout
 from hardware.make.case.layout import Layout
 from hardware.make.tables import FOLDER
@@ -130,6 +132,41 @@ def test_no_camera_sees_the_case(case: Layout) -> None:
 
 
 @each_layout
+def test_nothing_flat_presses_the_button(case: Layout) -> None:
+    """Whatever flat thing the box lies on or is leaned against, the button is behind what touches it."""
+    button = case.button
+    largest = manifold3d.Manifold.cylinder(button.out, button.rim / 2, button.rim / 2, 64)
+    largest = largest.translate([case.middle, case.given.button_y, -button.out])
+    parts = model.in_place(case)
+    without = manifold3d.Manifold.batch_hull([part for name, part in parts.items() if name != "guard"])
+    assert (largest - without).volume() > 1, "it is the ring that does it"
+    assert (largest - manifold3d.Manifold.batch_hull(list(parts.values()))).volume() < 1e-3
+    assert (largest ^ parts["guard"]).volume() < 1e-3, "it goes through the ring"
+    thumb_mm, travel_mm = 20, 4
+    assert 2 * layout.guard_radius(case) > thumb_mm + 10, "and a thumb after it"
+    assert layout.guard_height(case) - button.out + travel_mm < thumb_mm / 2
+
+
+def test_a_lower_ring_or_a_higher_button_would_be_seen() -> None:
+    case = LAYOUTS[0]
+    taller = replace(case, button=replace(case.button, out=case.button.out + 3))
+    assert layout.guard_height(taller) == layout.guard_height(case) + 3
+    high = manifold3d.Manifold.cylinder(taller.button.out, 5, 5)
+    high = high.translate([case.middle, case.given.button_y, -taller.button.out])
+    assert (high - manifold3d.Manifold.batch_hull(list(model.in_place(case).values()))).volume() > 1
+
+
+def test_allowances_widen_the_holes_of_screws_and_inserts() -> None:
+    text = (FOLDER / "case.toml").read_text(encoding="utf-8")
+    wider = text.replace("screw_hole = 0.0", "screw_hole = 0.2").replace("insert_hole = 0.0", "insert_hole = 0.2")
+    ours, other = layout.layouts(text)[0], layout.layouts(wider)[0]
+    for name in ("coupon", "front", "lid"):
+        less = made(ours, name) - made(other, name)
+        assert less.volume() > 1, name
+        assert (made(other, name) - made(ours, name)).volume() < 1e-3
+
+
+@each_layout
 def test_each_screw_has_its_hole_and_plastic_around_it(case: Layout) -> None:
     parts = model.in_place(case)
     for screw in layout.screws(case):
@@ -159,6 +196,14 @@ def test_the_printed_front_is_no_mirror_of_the_box(case: Layout) -> None:
         assert (front ^ probe.translate([width - x, 1.2, case.rim - 2])).volume() < 1e-3
         if not any(abs(width - x - other) < 5 for other in case.given.exits):
             assert (front ^ probe.translate([x, 1.2, case.rim - 2])).volume() > 1
+
+
+@each_layout
+def test_the_bill_has_the_filament_of_the_case(case: Layout) -> None:
+    """As if it were solid, of PLA: three walls leave little to fill."""
+    grams = sum(part.volume() for part in model.printed(case).values()) / 1000 * 1.24
+    (told,) = re.findall(rf"the {case.key} case(?: takes)? (\d+) g", tables.parts().part("filament").spec)
+    assert grams <= int(told) <= 1.1 * grams
 
 
 def test_a_solid_is_the_same_until_something_moves() -> None:

@@ -41,6 +41,7 @@ class Row:
     terminal: str
     header_pin: int
     name: str
+    colour: str
     setting: str  # "button.pin = 17", or ""
     remark: str
 
@@ -54,11 +55,11 @@ def pin_table() -> list[Row]:
     for line in lines[heads[0] + 2 :]:
         if not line.startswith("|"):
             break
-        part, terminal, header_pin, name, setting = (cell.strip() for cell in line.strip("|").split("|"))
+        part, terminal, header_pin, name, colour, setting = (cell.strip() for cell in line.strip("|").split("|"))
         if header_pin == "none":
             continue
         code, _, remark = setting.removeprefix("`").partition("`")
-        rows.append(Row(part, terminal, int(header_pin), name, code, remark))
+        rows.append(Row(part, terminal, int(header_pin), name, colour, code, remark))
     return rows
 
 
@@ -71,7 +72,9 @@ def default_of(key: str) -> Any:
 
 def test_the_tables_rows_are_the_lists_wires() -> None:
     rows = pin_table()
-    assert [(row.header_pin, row.name) for row in rows] == [(wire.header_pin, wire.name) for wire in WIRES]
+    assert [(row.header_pin, row.name, row.colour) for row in rows] == [
+        (wire.header_pin, wire.name, wire.colour) for wire in WIRES
+    ]
     for row, wire in zip(rows, WIRES, strict=True):
         assert row.part.lower().removesuffix(" (optional)") == wire.part
         assert wire.terminal.removeprefix("the ") in row.terminal
@@ -87,9 +90,15 @@ def test_wires_from_part_to_part_are_in_the_table_too() -> None:
     text = (HARDWARE / "README.md").read_text(encoding="utf-8")
     assert [wire["terminal"] for wire in listed] == ["LED −"]
     for wire in listed:
-        assert (
-            f"| {wire['part'].capitalize()} | {wire['terminal']}, to the transistor's {wire['to']} | none |" in text
-        )
+        ends = f"{wire['terminal']}, to the transistor's {wire['to']}"
+        assert f"| {wire['part'].capitalize()} | {ends} | none | | {wire['colour']} |" in text
+
+
+def test_the_wires_that_may_change_places_are_both_ground() -> None:
+    text = (HARDWARE / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    (first, second) = re.findall(r"two brown wires of button and light may change places: (\d+) and (\d+)", text)[0]
+    found = {wire.header_pin: wire for wire in WIRES}
+    assert {(found[int(pin)].name, found[int(pin)].colour) for pin in (first, second)} == {("GND", "brown")}
 
 
 @pytest.mark.parametrize("board", BOARD_REVISIONS)

@@ -69,3 +69,16 @@ def test_the_text_has_the_longest_way_of_each_part() -> None:
         "camera (flat cable)",
     ]
     assert "| 11 green, 9 brown | 21 cm | 27 cm |" in rows[3]
+
+
+@each_layout
+def test_wires_reach_with_the_box_on_its_side_before_the_lid(case: Layout) -> None:
+    """To look at the face: none needs more than with the box on its face."""
+    own = [wire for wire in WIRES if wire.part in ("panel", "button", "light")]
+    for each in own:
+        assert reach.SLACK_MM < reach.standing_mm(case, each) <= reach.wire_mm(case, each) <= reach.WIRE_MM
+
+
+@each_layout
+def test_the_white_wire_reaches_the_transistor_on_the_wall(case: Layout) -> None:
+    assert 2 * reach.BARE_MM < reach.white_mm(case) <= reach.WHITE_MM - 15

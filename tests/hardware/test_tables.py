@@ -108,6 +108,30 @@ def test_the_joints_are_those_of_the_parts() -> None:
     assert f"with all options {button + light + lens + long_cable + clock}" in README
 
 
+@pytest.mark.parametrize("build", ["pocket", "party"])
+def test_the_bill_has_the_heat_shrink_tube_that_is_cut(build: str) -> None:
+    for key, wide in (("shrink-leg", 2.4), ("shrink", 5.0)):
+        part = TABLE.part(key)
+        assert f" {wide:g} mm" in part.name
+        needed = sum(each.long * each.of(TABLE.builds[build], TABLE) for each in tables.tubes() if each.wide == wide)
+        assert 0 < needed <= 10 * float(part.spec.partition(" cm")[0])
+
+
+def test_every_blade_leg_and_joint_has_its_tube() -> None:
+    """Counted here by hand: blades NO, COM, + and −; legs E, B, C; a tube over each resistor; the clock's joints."""
+    pieces = {(each.part, each.wide): 0 for each in tables.tubes()}
+    for each in tables.tubes():
+        pieces[each.part, each.wide] += each.pieces
+    blades, resistor, over_all = 4, 1, 1
+    assert pieces == {
+        ("light", 5.0): blades + resistor + over_all,
+        ("light", 2.4): 3,
+        ("lens light", 5.0): resistor,
+        ("lens light", 2.4): 2,
+        ("clock", 5.0): 4,
+    }
+
+
 def test_nothing_that_needs_no_tools_is_stale() -> None:
     """What needs tools is compared by the gate: `python -m hardware.make --check`."""
     plain = [product for product in products() if not product.needs]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from gpiozero.pins.pi import PiBoardInfo
+from PIL import Image
 
 from hardware.make import tables
-from hardware.make.case import layout
+from hardware.make.case import layout, reach
 from hardware.make.case.devices import BUTTONS, CAMERAS, PANELS
 from hardware.make.drawings import cards
 from hardware.make.tables import FOLDER, TableError
@@ -155,8 +156,10 @@ def test_card_table_and_status_say_the_same_of_a_pin(code: str) -> None:
 def test_sizes_in_the_text_are_those_that_the_cases_are_made_for() -> None:
     table = section("What to buy").partition("### Does the button fit?")[2]
     for button in BUTTONS.values():
-        assert f"hole {button.hole:g}; at most: rim {button.rim:g}, nut {button.nut:g}, " in table
+        most = f"rim {button.rim:g}, nut {button.nut:g}, out of the front {button.out:g}, "
+        assert f"hole {button.hole:g}; at most: {most}" in table
         assert f"to the soldered ends {button.depth:g} |" in table
+    assert f"guard ring is {layout.GUARD_OVER:g} mm higher than the most that a button may stand out" in table
     leeway = f"± {layout.plate_leeway():g}"
     for panel in PANELS.values():
         assert f"| OLED panel {panel.name} | plate {panel.width:g} {leeway} x {panel.height:g} {leeway} x " in table
@@ -169,6 +172,7 @@ def test_the_pictures_order_of_the_cable_is_the_texts() -> None:
     """The end in the socket comes first; the numbers are places on the cable."""
     for name in ("Pocket booth", "Party box"):
         (step,) = re.findall(r"\n8\. (.*?)\n9\. ", section(f"{name}, step by step"), re.DOTALL)
+        step = re.sub(r"\s+", " ", step)
         places = [step.index(words) for words in ("irst the cable", "(1)", "(2)", "(3;", "(4)", "in the socket (5)")]
         assert places == sorted(places)
 
@@ -194,3 +198,42 @@ def test_pins_that_a_press_would_short_are_the_headers_supplies() -> None:
     pins = {name: {pin for pin, what in header.pins.items() if what.name == name} for name in ("3V3", "5V")}
     assert {int(told[1]), int(told[2])} == pins["3V3"]
     assert {int(told[3]), int(told[4])} == pins["5V"]
+
+
+def test_places_in_the_text_are_the_models() -> None:
+    """Keyholes, the tripod's nut, the transistor, and the white wire to it."""
+    flat = TEXT.replace("\n", " ")
+    cases = {case.key: case for case in layout.layouts()}
+    apart = {key: case.given.keyhole[1][0] - case.given.keyhole[0][0] for key, case in cases.items()}
+    assert f"{apart['pocket']:g} mm apart, for the party box {apart['party']:g}" in flat
+    for key, words in (("pocket", "a corner first, {} mm deep"), ("party", "the tripod's nut ({} mm deep)")):
+        case = cases[key]
+        corner = case.given.nut_z + layout.NUT_FLATS / 2 / math.cos(math.pi / 6)
+        assert re.sub(r" +", " ", words.format(round(layout.nut_block(case)[5] - corner))) in re.sub(r" +", " ", flat)
+    steps = re.sub(r" +", " ", flat)
+    assert f"{layout.TRANSISTOR_DEEP / 10:g} cm below the wall's edge, its legs towards the camera" in steps
+    assert f"white, {reach.WHITE_MM / 10:g} cm of it" in flat
+
+
+def test_inserts_have_their_heat_where_they_are_set() -> None:
+    for name in ("Pocket booth", "Party box"):
+        assert "220 °C" in section(f"{name}, step by step").partition("\n2. ")[0]
+    assert all("220 °C" in build.tools for build in tables.parts().builds.values() if build.key != "desk")
+
+
+@pytest.mark.parametrize("build", ["pocket", "party"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("step-5-button", "wires not drawn"),
+        ("step-7-wires", "camera's cable not drawn"),
+        ("step-9-close", "cables and wires not drawn"),
+        ("exploded", "cables and wires not drawn"),
+        ("parts", "optional"),
+        ("parts", "coupon"),
+        ("printed", "coupon: M2.5"),
+    ],
+)
+def test_a_picture_says_what_it_leaves_out_and_names(build: str, name: str, words: str) -> None:
+    with Image.open(FOLDER / f"pictures/{build}-{name}.png") as picture:
+        assert words in picture.info["Description"]

@@ -25,6 +25,9 @@ class Print:
     bed: float
     bridge: float
     corner: float
+    screw_hole: float
+    """Added to the holes that screws cut their thread in, and `insert_hole` to those of inserts."""
+    insert_hole: float
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Button:
-    """A button of a round hole. `hole` is printed; `rim`, `nut` and `depth` are the most that there is room for."""
+    """A button of a round hole. `hole` is printed; `rim`, `nut`, `out` and `depth` are the most that it may have."""
 
     name: str
     hole: float
@@ -86,6 +86,8 @@ class Button:
     """Across what lies on the front."""
     nut: float
     """Across the corners of its nut, or its washer."""
+    out: float
+    """How far rim and dome stand out of the wall; the guard ring is higher."""
     depth: float
     """From the wall's outer face to the ends of its terminals, wires soldered on and bent aside."""
     source: str
@@ -219,8 +221,11 @@ BUTTONS = {
         hole=28.5,
         rim=33.5,
         nut=35,
+        out=12,
         depth=50,
         source="thread M28 x 2, rim 33.3 mm: a builder's measures of Adafruit 3489; depth: the case's room",
     ),
-    "60": Button("arcade button, dome, 60 mm", hole=28.5, rim=62, nut=38, depth=72, source="typical; measure yours"),
+    "60": Button(
+        "arcade button, dome, 60 mm", hole=28.5, rim=62, nut=38, out=22, depth=72, source="typical; measure yours"
+    ),
 }

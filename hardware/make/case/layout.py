@@ -29,14 +29,20 @@ COLUMN_MM = 8.4
 """Of the four corner columns, which take the inserts."""
 LIP, LIP_HEIGHT = 1.6, 3.0
 RING_MM = 1.6
-GUARD_HEIGHT = 6.0
+GUARD_OVER, GUARD_FOOT = 1.5, 2.4
+"""Of the ring around the button: higher than it stands out by the one, thicker where it is glued by the other."""
 HOOD_HEIGHT = 4.0
 NUT_FLATS, NUT_THICK = 11.4, 6.0
 """Pocket of a quarter-inch nut, with its gap."""
 EXIT_MM = 6.0
 PILOT = {"M2x6": 1.6, "M2.5x5": 2.1}
+POSTS = {"M2x6": 4.4, "M2.5x5": POST_MM}
+"""Across the posts of the screws."""
 INSERT_MM, INSERT_DEEP = 4.0, 6.5
-_FRONT = {"case", "panel", "camera", "button", "lens light"}
+TRANSISTOR: Box = (0.0, -12.5, -3.5, 6.5, 12.5, 3.5)
+"""In its tube, on foam tape: from the wall, from the button's height, and from `TRANSISTOR_DEEP` below the rim."""
+TRANSISTOR_DEEP, RESISTOR_MM = 30.0, 25.0
+_FRONT = {"case", "panel", "camera", "button", "lens light", "transistor"}
 """Things that the front holds; the others hang on the lid, and may be in front of or behind them."""
 _AXES = ("width (x)", "height (y)", "depth (z)")
 
@@ -169,6 +175,9 @@ def check(layout: Layout) -> None:
             )
     if can.thin < can.least or can.wall < can.least:
         raise CaseError(f"{name}: a wall of {min(can.thin, can.wall):g} mm is thinner than {can.least:g} mm.")
+    walls = [(POSTS[kind] - pilot(can, kind)) / 2 for kind in POSTS] + [(COLUMN_MM - insert_hole(can)) / 2]
+    if min(walls) < can.least:
+        raise CaseError(f"{name}: {min(walls):.1f} mm of plastic around a screw's hole, less than {can.least:g} mm.")
     inside = (can.wall, can.wall, can.wall, given.width - can.wall, given.height - can.wall, layout.rim)
     for placed in free(layout):
         for axis in range(3):
@@ -227,6 +236,9 @@ def free(layout: Layout) -> Iterator[Placed]:
     if given.lens_light:
         x = layout.middle + 19
         yield Placed("lens light", "LED", (x - 3, given.lens_y - 3, layout.can.wall, x + 3, given.lens_y + 3, 28))
+    low, high = transistor(layout)
+    yield Placed("transistor", "tube", low)
+    yield Placed("transistor", "resistor", high)
     for name, (x, y, width, height, depth) in given.extras.items():
         yield Placed(name, "board", (x, y, layout.rim - depth, x + width, y + height, layout.rim))
 
@@ -247,15 +259,37 @@ def solid(layout: Layout) -> Iterator[Placed]:
             yield Placed("case", "panel's clamp", box)
     for x, y in given.keyhole:
         yield Placed("wall's screw", "head", (x - 4.5, y - 4.5, layout.rim - 4, x + 4.5, y + 14.5, layout.rim))
-    yield Placed(
-        "case", "guard ring", _ring(layout.middle, given.button_y, guard_radius(layout) + RING_MM, -GUARD_HEIGHT)
-    )
+    foot = guard_radius(layout) + RING_MM + GUARD_FOOT
+    yield Placed("case", "guard ring", _ring(layout.middle, given.button_y, foot, -guard_height(layout)))
     yield Placed("case", "hood", _ring(layout.middle, given.lens_y, hood_radius(layout) + RING_MM, -HOOD_HEIGHT))
 
 
 def guard_radius(layout: Layout) -> float:
     """Inner radius of the ring around the button."""
     return layout.button.rim / 2 + 1.5
+
+
+def guard_height(layout: Layout) -> float:
+    """Of the ring around the button, before the front: the box may lie on its face, and nothing presses it."""
+    return layout.button.out + GUARD_OVER
+
+
+def transistor(layout: Layout) -> tuple[Box, Box]:
+    """The transistor in its tube on the wall of pin 1's side, its legs up, and above it the resistor in its own."""
+    x, y, z = layout.can.wall, layout.given.button_y, layout.rim - TRANSISTOR_DEEP
+    x0, y0, z0, x1, y1, z1 = TRANSISTOR
+    low = (x + x0, y + y0, z + z0, x + x1, y + y1, z + z1)
+    return low, (x + x0, y + y1, z - 2.0, x + 4.0, y + y1 + RESISTOR_MM, z + 2.0)
+
+
+def pilot(can: Print, kind: str) -> float:
+    """Across the hole that a screw cuts its thread in."""
+    return PILOT[kind] + can.screw_hole
+
+
+def insert_hole(can: Print) -> float:
+    """Across the hole of an insert."""
+    return INSERT_MM + can.insert_hole
 
 
 def hood_radius(layout: Layout) -> float:

@@ -15,22 +15,23 @@ from hardware.make.case.devices import CAMERAS, Box
 from hardware.make.case.layout import (
     COLUMN_MM,
     EXIT_MM,
-    GUARD_HEIGHT,
+    GUARD_FOOT,
     HOOD_HEIGHT,
     INSERT_DEEP,
-    INSERT_MM,
     LIP,
     LIP_HEIGHT,
     NUT_FLATS,
     NUT_THICK,
-    PILOT,
-    POST_MM,
+    POSTS,
     RING_MM,
     Layout,
     free,
+    guard_height,
     guard_radius,
     hood_radius,
+    insert_hole,
     nut_block,
+    pilot,
     screws,
     tie_block,
     view_radius,
@@ -64,14 +65,15 @@ def front(layout: Layout) -> Solid:
     made += _box(nut_block(layout))
     for screw in screws(layout):
         if screw.post_z == can.wall:
-            made += _rod(screw.x, screw.y, _post_radius(screw.kind), 0, screw.z)
+            made += _rod(screw.x, screw.y, POSTS[screw.kind] / 2, 0, screw.z)
     made += _union([_box(rib) for rib in _ribs(layout)])
     holes = [
-        _rod(screw.x, screw.y, PILOT[screw.kind] / 2, screw.end_z, screw.z + _PAST)
+        _rod(screw.x, screw.y, pilot(can, screw.kind) / 2, screw.end_z, screw.z + _PAST)
         for screw in screws(layout)
         if screw.post_z == can.wall
     ]
-    holes += [_rod(x, y, INSERT_MM / 2, layout.rim - INSERT_DEEP, layout.rim + _PAST) for x, y in layout.columns()]
+    deep, radius = layout.rim - INSERT_DEEP, insert_hole(can) / 2
+    holes += [_rod(x, y, radius, deep, layout.rim + _PAST) for x, y in layout.columns()]
     return made - _union([*holes, *_openings(layout)])
 
 
@@ -92,13 +94,13 @@ def lid(layout: Layout) -> Solid:
     depth = given.depth
     for screw in screws(layout):
         if screw.post_z == layout.rim:
-            made += _rod(screw.x, screw.y, _post_radius(screw.kind), 0, depth - screw.z)
+            made += _rod(screw.x, screw.y, POSTS[screw.kind] / 2, 0, depth - screw.z)
     for x in given.exits:
         low = tie_block(layout, x)
         block = _box((low[0], low[1], 0, low[3], low[4], depth - low[2]))
         made += block - _box((low[0] - 1, low[1] + 2, can.wall + 0.8, low[3] + 1, low[1] + 5, can.wall + 2.8))
     holes = [
-        _rod(screw.x, screw.y, PILOT[screw.kind] / 2, depth - screw.end_z, depth - screw.z + _PAST)
+        _rod(screw.x, screw.y, pilot(can, screw.kind) / 2, depth - screw.end_z, depth - screw.z + _PAST)
         for screw in screws(layout)
         if screw.post_z == layout.rim
     ]
@@ -117,8 +119,14 @@ def hood(layout: Layout) -> Solid:
 
 
 def guard(layout: Layout) -> Solid:
-    """The ring around the button, glued into its groove: the box may lie on its face and takes no photo."""
-    return _ring(guard_radius(layout), GUARD_HEIGHT + _GROOVE)
+    """The ring around the button, its upper edge on the bed: the box may lie on its face and takes no photo.
+
+    It grows wider to its foot, which is glued onto the front, and a rim of it into the groove there.
+    """
+    radius, height = guard_radius(layout), guard_height(layout)
+    wide = radius + RING_MM
+    foot = manifold3d.Manifold.cylinder(height, wide, wide + GUARD_FOOT, 2 * _CURVE)
+    return _ring(radius, height + _GROOVE) + (foot - _rod(0, 0, radius + RING_MM / 2, -_PAST, height + _PAST))
 
 
 def coupon(layout: Layout) -> Solid:
@@ -129,10 +137,10 @@ def coupon(layout: Layout) -> Solid:
     made = _rounded(width, height, can.wall, 3)
     posts = (("M2x6", 7.0), ("M2.5x5", 17.0))
     for kind, y in posts:
-        made += _rod(6, y, _post_radius(kind), 0, can.wall + 7)
+        made += _rod(6, y, POSTS[kind] / 2, 0, can.wall + 7)
     made += _box((2, 23, 0, 2 + COLUMN_MM, 23 + COLUMN_MM, can.wall + 7))
-    holes = [_rod(6, y, PILOT[kind] / 2, 0.8, 99) for kind, y in posts]
-    holes.append(_rod(2 + COLUMN_MM / 2, 23 + COLUMN_MM / 2, INSERT_MM / 2, can.wall + 7 - INSERT_DEEP, 99))
+    holes = [_rod(6, y, pilot(can, kind) / 2, 0.8, 99) for kind, y in posts]
+    holes.append(_rod(2 + COLUMN_MM / 2, 23 + COLUMN_MM / 2, insert_hole(can) / 2, can.wall + 7 - INSERT_DEEP, 99))
     x = 14 + (width - 14) / 2
     holes.append(_rod(x, 6 + layout.button.hole / 2, layout.button.hole / 2, -_PAST, 99))
     top = height - 6 - view[3]
@@ -158,7 +166,7 @@ def in_place(layout: Layout) -> dict[str, Solid]:
         "front": front(layout),
         "lid": turned,
         "hood": hood(layout).translate([layout.middle, given.lens_y, -HOOD_HEIGHT]),
-        "guard": guard(layout).translate([layout.middle, given.button_y, -GUARD_HEIGHT]),
+        "guard": guard(layout).translate([layout.middle, given.button_y, -guard_height(layout)]),
     }
 
 
@@ -174,14 +182,14 @@ def envelopes(layout: Layout) -> dict[str, Solid]:
 
 
 def views(layout: Layout) -> dict[str, Solid]:
-    """What each camera sees, as far as the hood reaches: nothing may stand in it."""
-    found = {}
+    """What each camera sees, as far as hood and guard ring reach: nothing may stand in it."""
+    found, far = {}, max(HOOD_HEIGHT + _GROOVE, guard_height(layout))
     for key in layout.given.cameras:
         camera = CAMERAS[key]
         lens_z = layout.camera_front - (camera.lens_z - camera.boxes["plate"][5])
-        low = view_radius(camera, layout.camera_front, -HOOD_HEIGHT - _GROOVE)
-        cone = manifold3d.Manifold.cylinder(lens_z + HOOD_HEIGHT + _GROOVE, low, camera.lens_mm / 2, _CURVE)
-        found[key] = cone.translate([layout.middle, layout.given.lens_y, -HOOD_HEIGHT - _GROOVE])
+        low = view_radius(camera, layout.camera_front, -far)
+        cone = manifold3d.Manifold.cylinder(lens_z + far, low, camera.lens_mm / 2, _CURVE)
+        found[key] = cone.translate([layout.middle, layout.given.lens_y, -far])
     return found
 
 
@@ -283,10 +291,6 @@ def _lid_vents(layout: Layout) -> list[Solid]:
         at = middle + number * 5.5
         found.append(_box((at - 1.25, low + 8, -_PAST, at + 1.25, low + board.height - 8, layout.can.wall + _PAST)))
     return found
-
-
-def _post_radius(kind: str) -> float:
-    return {"M2x6": 2.2, "M2.5x5": POST_MM / 2}[kind]
 
 
 def _ring(radius: float, height: float, wide: float = RING_MM) -> Solid:

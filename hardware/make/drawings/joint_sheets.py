@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from hardware.make.case.devices import BUTTONS, Button
+from hardware.make.case.layout import GUARD_OVER
 from hardware.make.drawings import circuits
 from hardware.make.drawings.svg import COLOURS, FAINT, INK, Drawing, Point
 from hardware.make.tables import Parts
@@ -10,6 +13,7 @@ from hardware.make.tables import Parts
 _SCALE = 4.0
 """Of the buttons, drawing units a millimetre."""
 _WALL_MM = 2.4
+_HALF_TURN = [math.radians(degrees) for degrees in range(-90, 91, 10)]
 _METAL, _BODY, _TUBE = "#b9c2cb", "#3a434d", "#5b6672"
 
 
@@ -20,7 +24,7 @@ def buttons() -> str:
     on.text(
         40,
         80,
-        "Millimetres; ≤: the most that the case has room for. Measure yours, before you print.",
+        "Millimetres; ≤: the most that case and guard ring are made for. Measure yours, before you print.",
         16,
         fill=FAINT,
     )
@@ -75,8 +79,14 @@ def joints(table: Parts) -> str:
     on.circle(140, 253, 11, fill="#dfe5ea", stroke=INK)
     _tube(on, 176, 242, 84, 22)
     on.text(118, 222, "blade", 13, anchor="middle")
-    on.text(218, 292, "tube, 5 mm (over a leg 2.4): slide it over", 13, anchor="middle")
-    on.lines(60, 400, ("5 mm of the wire bare. Wire and blade", "take solder each, then together."), 14)
+    on.text(218, 292, "tube: slide it over", 13, anchor="middle")
+    blade = (
+        "5 mm of the wire bare. Wire and blade",
+        "take solder each, then together.",
+        "Tube: 2 cm of 5 mm over a blade,",
+        "1.5 cm of 2.4 mm over a leg.",
+    )
+    on.lines(60, 400, blade, 14)
 
     _frame(on, 420, "2  The transistor, and its resistor")
     on.rect(452, 160, 132, 40, rx=6, fill="#343a42")
@@ -91,14 +101,17 @@ def joints(table: Parts) -> str:
         on.text(x, 224, name, 13, anchor="middle", weight="bold", fill="#ffffff")
         on.text(x, 370, goes, 12, anchor="middle")
     on.rect(508, 262, 20, 52, rx=4, fill="#f0dfbd", stroke=INK, **{"stroke-width": 2})
-    on.text(600, 294, f"{circuits.in_words(given.base_ohm)} in line with B,", 13)
-    on.text(600, 312, "in a 5 mm tube of its own", 13)
-    on.rect(444, 150, 148, 106, rx=10, fill="none", stroke=INK, **{"stroke-dasharray": "6 4", "stroke-width": 2})
-    on.text(604, 236, "5 mm tube over all", 13)
+    dashed = {"stroke-dasharray": "6 4", "stroke-width": 2}
+    on.rect(500, 259, 36, 70, rx=8, fill="none", stroke=INK, **dashed)
+    on.text(600, 290, f"{circuits.in_words(given.base_ohm)} in line with B,", 13)
+    on.text(600, 308, "in a tube of its own", 13)
+    on.rect(444, 150, 148, 106, rx=10, fill="none", stroke=INK, **dashed)
+    on.text(604, 236, "last: a tube over all", 13)
     covered = (
-        "Before you solder, tubes go onto the wires:",
-        "2.4 mm on brown, white and the resistor's",
-        "leg, then over the legs; 5 mm on violet.",
+        "Legs cut to 1 cm. Before you solder, onto",
+        "brown, white and the resistor's leg 1.5 cm",
+        "of 2.4 mm; onto violet 2.5 cm of 5 mm.",
+        "Warm them, then 2.5 cm of 5 mm over all.",
     )
     on.lines(440, 400, covered, 14)
 
@@ -109,7 +122,7 @@ def joints(table: Parts) -> str:
     _wire(on, [(990, 234), (1050, 200), (1186, 200)], "orange")
     _wire(on, [(990, 234), (1050, 268), (1186, 268)], "orange")
     _tube(on, 950, 222, 60, 24)
-    on.text(980, 292, "tube, 5 mm", 13, anchor="middle")
+    on.text(980, 292, "tube, 5 mm, 2 cm", 13, anchor="middle")
     on.line([(878, 258), (950, 258)], **{"stroke-width": 1.5})
     on.text(914, 276, "4 cm", 13, anchor="middle")
     on.text(1184, 190, "to the panel's VCC", 13, anchor="end")
@@ -162,13 +175,18 @@ def _side(on: Drawing, x: float, y: float, button: Button, title: str) -> None:
         on.rect(x + 0.82 * depth, y + at * hole - 4, 0.18 * depth - 2, 8, fill="#d9b25f", stroke=INK)
     on.rect(x + wall, y - nut, 22, 2 * nut, rx=3, fill=_BODY, stroke=INK)
     on.rect(x - 10, y - rim, 10, 2 * rim, rx=4, fill="#20242a")
-    on.polygon(
-        [(x - 10, y - rim + 10), (x - 32, y - rim / 2), (x - 36, y), (x - 32, y + rim / 2), (x - 10, y + rim - 10)],
-        fill="#d62828",
-    )
+    out = button.out * _SCALE
+    dome = [(x - 10 - (out - 10) * math.cos(turn), y + (rim - 10) * math.sin(turn)) for turn in _HALF_TURN]
+    on.polygon(dome, fill="#d62828")
+    _along(on, x - out, x, 486, "")
+    on.text(x - 8, 476, f"out ≤ {button.out:g}", 13, anchor="end", weight="bold")
+    ring, gap = (button.out + GUARD_OVER) * _SCALE, 1.5 * _SCALE
+    for top in (y - rim - gap - 7, y + rim + gap):
+        on.rect(x - ring, top, ring, 7, fill="#ecbe5c", stroke=INK)
+    on.text(x - 4, y - rim - 24, "guard ring", 13, anchor="end")
     on.text(x + wall + 28, y - nut + 6, f"nut ≤ {button.nut:g}", 13, weight="bold")
-    _across(on, x - 60, y, rim, f"rim ≤ {button.rim:g}")
-    _along(on, x, x + depth, 486, f"from the front's outer face to the soldered ends: depth ≤ {button.depth:g}")
+    _across(on, x - ring - 16, y, rim, f"rim ≤ {button.rim:g}")
+    _along(on, x, x + depth, 486, f"to the soldered ends: depth ≤ {button.depth:g}")
     on.text(x + wall + 8, 154, f"hole {button.hole:g}, printed", 13)
 
 
@@ -176,14 +194,15 @@ def _across(on: Drawing, x: float, y: float, half: float, words: str) -> None:
     on.line([(x, y - half), (x, y + half)], **{"stroke-width": 1.5})
     for end in (-half, half):
         on.line([(x - 7, y + end), (x + 7, y + end)], **{"stroke-width": 1.5})
-    on.text(x, y + half + 20, words, 13, anchor="middle", weight="bold")
+    on.text(x, y + half + 36, words, 13, anchor="middle", weight="bold")
 
 
 def _along(on: Drawing, x: float, end: float, y: float, words: str) -> None:
     on.line([(x, y), (end, y)], **{"stroke-width": 1.5})
     for at in (x, end):
         on.line([(at, y - 7), (at, y + 7)], **{"stroke-width": 1.5})
-    on.text(x, y + 20, words, 13, weight="bold")
+    if words:
+        on.text(x, y + 20, words, 13, weight="bold")
 
 
 def _back(on: Drawing, x: float, y: float, names: tuple[str, ...]) -> None:

@@ -84,7 +84,7 @@ def diagram(build: Build, table: Parts, wires: tuple[Wire, ...]) -> str:
     for run in runs:
         on.circle(*run.begin, 12, fill="#f4d35e", stroke=INK, **{"stroke-width": 1.5})
         on.text(run.begin[0], run.begin[1] + 4.5, str(run.wire.header_pin), 12, anchor="middle", weight="bold")
-        _label(on, run)
+        _label(on, run, runs)
     on.text(40, height - 24, "Made of pins.toml and parts.toml by python -m hardware.make", 12, fill=FAINT)
     return on.text_of()
 
@@ -180,11 +180,14 @@ def _wire(on: Drawing, run: Run) -> None:
     )
 
 
-def _label(on: Drawing, run: Run) -> None:
+def _label(on: Drawing, run: Run, runs: list[Run]) -> None:
+    """Name a wire above it; one that runs between two rows below it, where the next row is free."""
+    between = run.row_y != run.begin[1]
+    is_free = all(other.side != run.side or other.row_y != run.row_y + PITCH / 2 for other in runs)
     x = _EDGE[run.side] + run.side * 8
     words = f"{run.wire.name.replace('V', '.', 1) if run.wire.line == '3V3' else run.wire.name}, {run.wire.colour}"
     words = words.replace("3.3,", "3.3 V,").replace("5V,", "5 V,")
-    on.text(x, run.row_y - 6, words, 12, anchor="end" if run.side < 0 else "start")
+    on.text(x, run.row_y + (15 if between and is_free else -6), words, 12, anchor="end" if run.side < 0 else "start")
 
 
 def _join(on: Drawing, runs: list[Run], places: Mapping[str, float]) -> None:

@@ -8,6 +8,7 @@ import manifold3d
 
 from hardware.make.case import model
 from hardware.make.case.layout import INSERT_DEEP, Layout, free, screws
+from hardware.make.case.reach import blade
 from hardware.make.renders.render import Colour, Shape, shape
 
 FRONT, LID, RING, BRASS, STEEL = (236, 190, 92), (214, 168, 74), (92, 104, 118), (216, 164, 60), (176, 184, 192)
@@ -28,6 +29,8 @@ _COLOURS: dict[str, Colour] = {
     "nut": (60, 64, 70),
     "LED": (90, 220, 110),
     "clock": (40, 92, 150),
+    "tube": (58, 66, 76),
+    "resistor": (58, 66, 76),
     "flash board": (200, 64, 47),
     "buzzer": (40, 42, 48),
 }
@@ -115,7 +118,9 @@ def cap(layout: Layout) -> list[Shape]:
     """What a guest sees of button and lens."""
     button, y = layout.button, layout.given.button_y
     rim = manifold3d.Manifold.cylinder(2.5, button.rim / 2, button.rim / 2, 64).translate([layout.middle, y, -2.5])
-    dome = manifold3d.Manifold.sphere(button.rim / 2 - 2, 64).scale([1, 1, 0.5]).trim_by_plane([0, 0, -1], 0)
+    radius = button.rim / 2 - 2
+    dome = manifold3d.Manifold.sphere(radius, 64).scale([1, 1, (button.out - 2.5) / radius])
+    dome = dome.trim_by_plane([0, 0, -1], 0)
     return [shape(rim, (40, 42, 48)), shape(dome.translate([layout.middle, y, -2.5]), (206, 52, 52))]
 
 
@@ -126,12 +131,6 @@ def _inserts(layout: Layout) -> list[Shape]:
 
 def _head(x: float, y: float, z: float, radius: float) -> Shape:
     return shape(manifold3d.Manifold.cylinder(1.2, radius, radius, 24).translate([x, y, z]), STEEL)
-
-
-def blade(layout: Layout, name: str) -> tuple[float, float, float]:
-    """The end of a terminal of the button: the switch's two above, the lamp's two below."""
-    x, y = {"NO": (5, 6), "COM": (-5, 6), "lamp +": (5, -6), "lamp −": (-5, -6)}[name]
-    return layout.middle + x, layout.given.button_y + y, layout.button.depth - 3.0
 
 
 def _button(layout: Layout, move: tuple[float, float, float]) -> list[Shape]:

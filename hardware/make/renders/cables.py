@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.make.case import flat_cable
-from hardware.make.case.layout import Layout, free
-from hardware.make.case.reach import ASIDE_MM, header
+from hardware.make.case.layout import Layout, free, transistor
+from hardware.make.case.reach import ASIDE_MM, blade, header, leg_end
 from hardware.make.drawings.svg import COLOURS
-from hardware.make.renders.bodies import blade
 from hardware.make.renders.render import Colour, Shape
 from hardware.make.tables import Wire
 
@@ -20,6 +19,16 @@ _THICK_MM = 1.25
 _STEPS, _SIDES = 40, 16
 _PIN_MM = 2.54
 _TUBE: Colour = (58, 66, 76)
+_WAYS = {
+    "panel": [(0.0, 0.0, 52.0), (0.0, 0.0, 40.0)],
+    "button": [(0.0, -10.0, 40.0), (0.0, 50.0, 40.0)],
+    "LED +": [(0.0, -10.0, 34.0), (0.0, 50.0, 46.0)],
+    "base": [(0.0, -50.0, 16.0), (2.0, 12.0, 110.0)],
+    "emitter": [(0.0, -62.0, 16.0), (2.0, 12.0, 110.0)],
+    "lens light": [(0.0, 0.0, 34.0), (0.0, 0.0, 34.0)],
+}
+"""How wires leave the header and their terminal, by terminal or part: so that each is seen in the picture."""
+_ALONG_WALL = np.array([0.0, 18.0, 6.0])
 
 
 def opened(layout: Layout, point: Array) -> Array:
@@ -29,9 +38,8 @@ def opened(layout: Layout, point: Array) -> Array:
 
 
 def wires(layout: Layout, shown: list[Wire]) -> list[Shape]:
-    """Each wire from its pin on the lid beside the box to its terminal, and the transistor in its tube."""
+    """Each wire from its pin on the lid beside the box to its terminal; transistor and resistor in their tubes."""
     found = []
-    transistor = _transistor(layout)
     count: dict[str, int] = {}
     for wire in shown:
         number = count[wire.part] = count.get(wire.part, -1) + 1
@@ -42,20 +50,18 @@ def wires(layout: Layout, shown: list[Wire]) -> list[Shape]:
         end, on_lid = _terminal(layout, wire, number)
         if end is None:
             continue
-        lift = 12.0 + 5.0 * number if on_lid else 34.0 + 4.0 * number
-        found.append(tube(_curve(begin, end, lift), _rgb(wire.colour)))
-    found.append(
-        tube(_curve(transistor + np.array([6.0, 0, 0]), np.array(blade(layout, "lamp −")), 10.0), _rgb("white"))
-    )
-    ends = (transistor - np.array([9.0, 0, 0]), transistor + np.array([9.0, 0, 0]))
-    found.append(tube(np.linspace(*ends, 5), _TUBE, 3.2))
+        if on_lid:
+            ways = np.array([[0.0, 0.0, 12.0 + 5.0 * number]] * 2)
+        else:
+            ways = np.array(_WAYS.get(wire.terminal) or _WAYS.get(wire.part) or _WAYS["lens light"])
+            ways[:, 2] += 5.0 * number
+        found.append(tube(_curve(begin, end, *ways), _rgb(wire.colour)))
+    white = _curve(np.array(leg_end(layout)), np.array(blade(layout, "lamp −")), _ALONG_WALL, np.array([0, 0, 12.0]))
+    found.append(tube(white, _rgb("white")))
+    for (_, y0, z0, x1, y1, z1), radius in zip(transistor(layout), (2.8, 1.8), strict=True):
+        x, z = x1 - radius, (z0 + z1) / 2
+        found.append(tube(np.linspace((x, y0, z), (x, y1, z), 5), _TUBE, radius))
     return found
-
-
-def transistor_place(layout: Layout) -> tuple[float, float, float]:
-    """Where the transistor in its tube is drawn."""
-    x, y, z = _transistor(layout)
-    return float(x), float(y), float(z)
 
 
 def flat(layout: Layout) -> Shape:
@@ -87,11 +93,10 @@ def tube(points: Array, colour: Colour, radius: float = _THICK_MM) -> Shape:
     return Shape(np.concatenate([*faces, *caps]), colour)
 
 
-def _curve(begin: Array, end: Array, lift: float) -> Array:
-    """From one end to the other, both left upwards (towards who looks from behind)."""
-    up = np.array([0.0, 0.0, lift])
+def _curve(begin: Array, end: Array, first_way: Array, second_way: Array) -> Array:
+    """From one end to the other, each left in its own way."""
     share = np.linspace(0, 1, _STEPS)[:, None]
-    first, second = begin + up, end + up
+    first, second = begin + first_way, end + second_way
     found: Array = (
         (1 - share) ** 3 * begin
         + 3 * (1 - share) ** 2 * share * first
@@ -113,7 +118,9 @@ def _terminal(layout: Layout, wire: Wire, number: int) -> tuple[Array | None, bo
     if wire.part == "light":
         if wire.terminal == "LED +":
             return np.array(blade(layout, "lamp +")), False
-        return _transistor(layout) + np.array([-8.0, {"base": 1.4, "emitter": -1.4}[wire.terminal], 0]), False
+        x, y, z = leg_end(layout)
+        above = transistor(layout)[1]
+        return np.array((above[3] - 1.8, above[4], z) if wire.terminal == "base" else (x + 3.0, y - 1.0, z)), False
     if wire.part == "lens light":
         x = layout.middle + 19 + (1.3 if wire.terminal == "input" else -1.3)
         return np.array([x, layout.given.lens_y, 28.0]), False
@@ -123,10 +130,6 @@ def _terminal(layout: Layout, wire: Wire, number: int) -> tuple[Array | None, bo
         return None, True
     x0, y0, z0, _, y1, _ = boxes[0]
     return opened(layout, np.array([x0 + 3, (y0 + y1) / 2 + (number - 1) * _PIN_MM, z0 + 6])), True
-
-
-def _transistor(layout: Layout) -> Array:
-    return np.array([8.0, layout.given.button_y + 24.0, layout.given.depth + 16.0])
 
 
 def _rgb(name: str) -> Colour:

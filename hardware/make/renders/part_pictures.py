@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import math
 import textwrap
 from typing import Any
@@ -34,8 +35,9 @@ def sheet(table: Parts, build: str, layout: Layout) -> str:
     tiles: list[tuple[str, str, list[Shape]]] = []
     for part in table.of(build):
         pieces = part.quantity[build]
-        tiles.append((f"{pieces} x" if pieces > 1 else "", part.name, _shapes(part.key, layout)))
-    for name, solid in model.printed(layout).items():
+        told = "optional" if part.optional else f"{pieces} x" if pieces > 1 else ""
+        tiles.append((told, part.name, _shapes(part.key, layout)))
+    for name, solid in {**model.printed(layout), "coupon": model.coupon(layout)}.items():
         lying = solid.rotate([-90, 0, 0]).mirror([0, 0, 1])
         tiles.append(("printed", {"guard": "guard ring"}.get(name, name), [shape(lying, bodies.FRONT)]))
     rows = -(-len(tiles) // _COLUMNS)
@@ -59,7 +61,7 @@ def _shapes(key: str, layout: Layout) -> list[Shape]:
     if key in devices:
         return bodies.thing(layout, devices[key])
     if key.startswith("panel"):
-        return bodies.thing(layout, "panel")
+        return [*bodies.thing(layout, "panel"), shape(_panel_pins(layout), _AMBER)]
     if key not in _BODIES:
         raise TableError(f"part_pictures.py has no picture of {key}.")
     return [shape(solid, colour) for solid, colour in _BODIES[key]()]
@@ -85,6 +87,15 @@ def _tube(outer: float, inner: float, length: float, sides: int = 32) -> Any:
 def _wires() -> list[tuple[Any, Colour]]:
     colours = ((32, 36, 42), (138, 90, 43), (214, 40, 40), (238, 138, 0), _YELLOW, (46, 158, 63), (31, 111, 208))
     return [(_box(1.2, 1.2, 60, 1.5 * number), colour) for number, colour in enumerate(colours)]
+
+
+def _panel_pins(layout: Layout) -> Any:
+    """The four that are soldered on: at the upper edge, to the back."""
+    x = layout.panel_x + layout.panel.width / 2
+    y, z = layout.given.panel_y + layout.panel.height - 2.2, layout.panel_z + layout.panel.plate
+    return functools.reduce(
+        lambda first, second: first + second, [_box(0.9, 0.9, 10, x + (at - 1.5) * 2.54, y, z) for at in range(4)]
+    )
 
 
 def _resistor() -> list[tuple[Any, Colour]]:
@@ -163,7 +174,8 @@ _BODIES: dict[str, Any] = {
     "wires-desk": _wires,
     "wire-lamp": lambda: [(_box(1.8, 1.8, 60), _RED), (_box(1.8, 1.8, 60, 1.9), _DARK)],
     "breadboard": lambda: [(_box(83, 8.5, 55), (244, 244, 240)), (_box(83, 0.5, 4, 0, 8.5, 25), _STEEL)],
-    "shrink": lambda: [(_tube(2.4, 1.8, 40).rotate([0, 0, 80]), _DARK)],
+    "shrink-leg": lambda: [(_tube(1.2, 0.9, 40).rotate([0, 0, 80]), _DARK)],
+    "shrink": lambda: [(_tube(2.5, 2.0, 40).rotate([0, 0, 80]), _DARK)],
     "filament": lambda: [
         (_tube(100, 27, 4) + _tube(100, 27, 4).translate([0, 60, 0]), _DARK),
         (_tube(85, 60, 56).translate([0, 4, 0]), bodies.FRONT),

@@ -10,16 +10,18 @@ import numpy as np
 
 from hardware.make.case import flat_cable, model
 from hardware.make.case.layout import (
-    GUARD_HEIGHT,
+    COLUMN_MM,
     HOOD_HEIGHT,
     Layout,
     Screw,
+    guard_height,
     guard_radius,
     hood_radius,
     nut_block,
     screws,
+    transistor,
 )
-from hardware.make.case.reach import header
+from hardware.make.case.reach import blade, header
 from hardware.make.renders import bodies, cables
 from hardware.make.renders.labels import Label, labelled
 from hardware.make.renders.render import Shape, View, shape
@@ -44,8 +46,8 @@ def _closed(layout: Layout) -> _Scene:
         Label("vents", (middle + 21, given.height, 40), 1),
         Label("hood, and the lens in it", (middle + hood_radius(layout), given.lens_y + 2, -HOOD_HEIGHT)),
         Label("panel", (layout.panel_x + 6, given.panel_y + layout.panel.height / 2, 2), -1),
-        Label("guard ring", (middle + guard_radius(layout), given.button_y + 4, -GUARD_HEIGHT), 1),
-        Label("button", (middle - 8, given.button_y, -8), -1),
+        Label("guard ring", (middle + guard_radius(layout), given.button_y + 4, -guard_height(layout)), 1),
+        Label("button", (middle - 8, given.button_y, 2 - layout.button.out), -1),
         Label("lid, four screws M3x8", (given.width, 30, given.depth - 1), 1),
     ]
     if given.lens_light:
@@ -68,8 +70,12 @@ def _exploded(layout: Layout) -> _Scene:
         Label(f"{name} (optional)", (x + 8, y + height / 2, layout.rim - depth + far), 1)
         for name, (x, y, _, height, depth) in given.extras.items()
     ]
-    shapes = [*bodies.steps(layout, 4), *bodies.lid(layout, far), *bodies.cap(layout)]
-    return shapes, View(-52, 18, _WIDE), labels, f"{_title(layout)}, lid off"
+    shapes = [
+        *bodies.steps(layout, 4, ("cable",)),
+        *bodies.lid(layout, far, ("camera cable", "power plug")),
+        *bodies.cap(layout),
+    ]
+    return shapes, View(-52, 18, _WIDE), labels, f"{_title(layout)}, lid off (cables and wires not drawn)"
 
 
 def _inside(step: int, layout: Layout) -> _Scene:
@@ -94,7 +100,7 @@ def _inside(step: int, layout: Layout) -> _Scene:
         2: [
             Label("four screws M2x6", (post.x, post.y, back + 1)),
             Label("its cable points down", (middle - 4, given.lens_y - 15, back + 3), 1),
-            Label("the lens is in its window", (middle + 6, given.lens_y + 2, back), -1),
+            Label("behind this: the lens, in its window", (middle + 6, given.lens_y + 2, back), -1),
         ],
         3: [
             Label("M2.5x5 with its washer, at each side", (clamp.x, clamp.y, clamp.z + 1)),
@@ -103,13 +109,14 @@ def _inside(step: int, layout: Layout) -> _Scene:
         ],
         4: [
             Label("nut", (middle + 4, given.button_y + layout.button.nut / 2 - 3, can.wall + 8), -1),
-            Label("switch, NO and COM: above", bodies.blade(layout, "NO")),
-            Label("lamp, + and −: below", bodies.blade(layout, "lamp +"), -1),
+            Label("switch, NO and COM: above", blade(layout, "NO")),
+            Label("lamp, + and −: below", blade(layout, "lamp +"), -1),
         ],
     }[step]
     names = {1: "Inserts", 2: "Camera", 3: "Panel", 4: "Button"}
-    view = View(206, 24, SIZE) if step == 4 else View(196, 5, SIZE)
-    return bodies.steps(layout, step), view, found, f"{_title(layout)}, from behind: {names[step].lower()}"
+    view = {2: View(196, -9, SIZE), 4: View(206, 24, SIZE)}.get(step, View(196, 5, SIZE))
+    told = " (its wires not drawn)" if step == 4 else ""
+    return bodies.steps(layout, step), view, found, f"{_title(layout)}, from behind: {names[step].lower()}{told}"
 
 
 def _board(layout: Layout) -> _Scene:
@@ -143,17 +150,18 @@ def _open(layout: Layout) -> _Scene:
         for each in bodies.lid(layout, 0, ("camera cable", "power plug"))
     ]
     shapes = [*bodies.steps(layout, 4, ("cable",)), *beside, *cables.wires(layout, shown)]
-    blade = bodies.blade(layout, "NO")
     first = header(layout, 1)
-    pin = cables.opened(layout, np.array([first[0], first[1], layout.board_z - 14]))
+    pin = cables.opened(layout, np.array([first[0] - 1.2, first[1], layout.board_z - 10]))
+    on_wall, resistor = (((box[0] + box[3]) / 2, (box[1] + box[4]) / 2, box[5] - 1) for box in transistor(layout))
     corner = cables.opened(layout, np.array([layout.given.width - 6, 40, layout.rim]))
     labels = [
         Label("front", (layout.given.width - 8, 20, layout.rim), -1),
         Label("panel: 1, 3, 5, 6", (layout.middle + 6, layout.given.panel_y + layout.panel.height, 22), -1),
-        Label("button's switch: 11, 9", blade, -1),
-        Label("button's lamp: red 4, white", bodies.blade(layout, "lamp +"), -1),
-        Label("transistor in its tube: 13, 14", cables.transistor_place(layout), -1),
-        Label("header pin 1", tuple(pin), 1),
+        Label("button's switch: 11, 9", blade(layout, "NO"), -1),
+        Label("button's lamp: red 4, white", blade(layout, "lamp +"), -1),
+        Label("resistor in its tube: 13", resistor, -1),
+        Label("transistor in its tube: 14", on_wall, -1),
+        Label("header pin 1: at this end", tuple(pin), -1),
         Label("lid, its inside up", tuple(corner), 1),
     ]
     if layout.given.lens_light:
@@ -184,7 +192,7 @@ def _cable(layout: Layout) -> _Scene:
     middle = flat_cable.surface(layout, 1.0)[:, 4]
     loop, fold = (middle[round(made[number].along + made[number].length / 2)] for number in (2, 3))
     labels = [
-        Label("1  down from the camera", tuple(middle[24]), -1),
+        Label("1  down from the camera", tuple(middle[round(made[2].along) - 8]), -1),
         Label("2  in a wide loop, up again", tuple(loop), -1),
         Label("3  half around a pencil, at 45°", tuple(fold), -1),
         Label("4  along the wall" if side else "4  aside, and back", tuple(middle[round(made[4].along)]), 1),
@@ -204,8 +212,8 @@ def _close(layout: Layout) -> _Scene:
         Label("exit of the cable", (given.exits[-1], 0, layout.rim - 3), -1),
         Label("inserts", (*layout.columns()[3], layout.rim), -1),
     ]
-    shapes = [*bodies.steps(layout, 4), *bodies.lid(layout, away)]
-    return shapes, View(212, 14, SIZE), labels, f"{_title(layout)}: the lid goes on (wires not drawn)"
+    shapes = [*bodies.steps(layout, 4, ("cable",)), *bodies.lid(layout, away, ("camera cable",))]
+    return shapes, View(212, 14, SIZE), labels, f"{_title(layout)}: the lid goes on (cables and wires not drawn)"
 
 
 def _printed(layout: Layout) -> _Scene:
@@ -220,7 +228,18 @@ def _printed(layout: Layout) -> _Scene:
         box = shapes[-1].corners.reshape(-1, 3)
         middle = float(box[:, 0].min() + box[:, 0].max()) / 2
         point = (middle, 1.0, float(box[:, 2].min()))
-        labels.append(Label(names.get(name, name), point, 1 if name in ("guard", "coupon", "hood") else -1))
+        if name != "coupon":
+            labels.append(Label(names.get(name, name), point, -1))
+        else:
+            low_z = float(box[:, 2].min())
+            labels += [
+                Label(f"coupon: {told}", (float(box[:, 0].min()) + at, layout.can.wall + 7, low_z + deep), 1)
+                for told, at, deep in (
+                    ("M2", 6.0, 7.0),
+                    ("M2.5", 6.0, 17.0),
+                    ("insert M3", 2 + COLUMN_MM / 2, 23 + COLUMN_MM / 2),
+                )
+            ]
         x += high[0] - low[0] + 12
     return shapes, View(-20, 38, (960, 420)), labels, f"{_title(layout)}: what is printed, and the coupon"
 
