@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import io
 import re
@@ -14,15 +15,16 @@ _LOUD = 48
 """A difference of a colour that the smoothing of edges does not make, of 255."""
 _SHARE = 0.001
 """Share of the pixels that may differ so: more than a digit of small print, so words are compared as such."""
-_WORDS = "Description"
+_WORDS, _DRAWING = "Description", "Source"
 
 
-def png_of(svg: str, colours: int = 64) -> bytes:
-    """Draw an SVG in its own size."""
+def png_of(svg: str, colours: int = 64, *, is_exact: bool = False) -> bytes:
+    """Draw an SVG in its own size; `is_exact`: it is the same on every machine, so any change of it counts."""
     import cairosvg  # noqa: PLC0415  (of the extra `hardware`)
 
     with Image.open(io.BytesIO(cairosvg.svg2png(bytestring=svg.encode()))) as drawn:
-        return as_png(drawn.convert("RGB"), colours, words_of(svg))
+        digest = hashlib.sha256(svg.encode()).hexdigest() if is_exact else ""
+        return as_png(drawn.convert("RGB"), colours, words_of(svg), digest)
 
 
 def words_of(svg: str) -> str:
@@ -31,11 +33,13 @@ def words_of(svg: str) -> str:
     return "\n".join(html.unescape(re.sub(r"<[^>]+>", "", each)) for each in drawn)
 
 
-def as_png(picture: Image.Image, colours: int = 64, words: str = "") -> bytes:
-    """A small PNG that carries its words; `colours` 0: with all of its colours, as a photo wants."""
+def as_png(picture: Image.Image, colours: int = 64, words: str = "", digest: str = "") -> bytes:
+    """A small PNG that carries its words, and its drawing's digest; `colours` 0: all of them, as a photo wants."""
     into, about = io.BytesIO(), PngInfo()
     if words:
         about.add_itxt(_WORDS, words, zip=True)
+    if digest:
+        about.add_text(_DRAWING, digest)
     if colours:
         picture = picture.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     picture.save(into, "PNG", optimize=True, pnginfo=about)
@@ -43,9 +47,10 @@ def as_png(picture: Image.Image, colours: int = 64, words: str = "") -> bytes:
 
 
 def is_same_picture(first: bytes, second: bytes) -> bool:
-    """Whether two pictures are of one size, have the same words and look alike."""
+    """Whether two pictures are of one size and drawing, have the same words and look alike."""
     with Image.open(io.BytesIO(first)) as ours, Image.open(io.BytesIO(second)) as other:
-        return looks_alike(ours, other) and ours.info.get(_WORDS) == other.info.get(_WORDS)
+        told = [[picture.info.get(name) for name in (_WORDS, _DRAWING)] for picture in (ours, other)]
+        return looks_alike(ours, other) and told[0] == told[1]
 
 
 def looks_alike(first: Image.Image, second: Image.Image) -> bool:

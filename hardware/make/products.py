@@ -1,8 +1,9 @@
 """What this folder's command makes: each product with its place, how it is made, and when it counts as the same.
 
-A text is the same when its characters are. A picture or a page of a PDF is the same when its pixels are, but for the
-smoothing of edges, and its words by their characters: a digit of small print is fewer pixels than smoothing. A solid
-is the same when volume, extent and the number of its holes are. The bytes of these change with the tools' versions.
+A text is the same when its characters are. A picture or a page of a PDF is the same when its pixels are, but for
+the smoothing of edges, and its words by their characters: a digit of small print is fewer pixels than smoothing. A
+diagram has its SVG's digest besides, as a word that moves is few pixels too. A solid is the same when volume,
+extent and the number of its holes are. The bytes of these change with the tools' versions.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def products() -> Iterator[Product]:
     for name, draw in drawings.items():
         yield _text(f"diagrams/{name}.svg", draw)
     for name, draw in drawings.items():
-        yield _picture(f"diagrams/{name}.png", draw, colours=160)
+        yield _picture(f"diagrams/{name}.png", draw, colours=160, is_exact=True)
     for language in LANGUAGES:
         for card, drawn in (("lid", cards.lid), ("operator", cards.operator)):
             name, make = f"cards/{card}-{language}", partial(drawn, language)
@@ -166,8 +167,9 @@ def _text(path: str, make: Callable[[], str]) -> Product:
     return Product(path, lambda: make().encode(), bytes.__eq__)
 
 
-def _picture(path: str, draw: Callable[[], str], *needs: str, colours: int = 64) -> Product:
-    return Product(path, lambda: pictures.png_of(draw(), colours), pictures.is_same_picture, ("cairosvg", *needs))
+def _picture(path: str, draw: Callable[[], str], *needs: str, colours: int = 64, is_exact: bool = False) -> Product:
+    make = partial(pictures.png_of, colours=colours, is_exact=is_exact)
+    return Product(path, lambda: make(draw()), pictures.is_same_picture, ("cairosvg", *needs))
 
 
 def _pdf(draw: Callable[[], str]) -> bytes:

@@ -237,3 +237,23 @@ def test_inserts_have_their_heat_where_they_are_set() -> None:
 def test_a_picture_says_what_it_leaves_out_and_names(build: str, name: str, words: str) -> None:
     with Image.open(FOLDER / f"pictures/{build}-{name}.png") as picture:
         assert words in picture.info["Description"]
+
+
+def test_tubes_are_warmed_in_an_order_that_works() -> None:
+    """Three tubes of 2.4 mm do not go into one of 5 mm until they have shrunk: the outer one is the last."""
+    wires = section("The wires").replace("\n", " ")
+    places = [wires.index(words) for words in ("After the check of step 5 warm", "only then the last one goes over")]
+    assert places == sorted(places)
+    wide = {each.wide for each in tables.tubes() if each.part == "light"}
+    wall_mm, wire_mm, around_three = 0.2, 1.3, 1 + 2 / math.sqrt(3)
+    loose, warmed = min(wide) + 2 * wall_mm, wire_mm + 4 * wall_mm
+    assert around_three * warmed < max(wide) < around_three * loose
+
+
+@pytest.mark.parametrize("name", ["Pocket booth", "Party box"])
+def test_the_wires_step_says_how_to_see_the_face(name: str) -> None:
+    """Its checks are of panel and button, which the table has under it. That the wires reach: test_reach.py."""
+    (step,) = re.findall(r"\n7\. (.*?)\n8\. ", section(f"{name}, step by step"), re.DOTALL)
+    assert re.search(
+        r"set (the box on that side, its opening to the lid|on its side to look)", re.sub(r"\s+", " ", step)
+    )

@@ -23,12 +23,12 @@ _WAYS = {
     "panel": [(0.0, 0.0, 52.0), (0.0, 0.0, 40.0)],
     "button": [(0.0, -10.0, 40.0), (0.0, 50.0, 40.0)],
     "LED +": [(0.0, -10.0, 34.0), (0.0, 50.0, 46.0)],
-    "base": [(0.0, -50.0, 16.0), (2.0, 12.0, 110.0)],
-    "emitter": [(0.0, -62.0, 16.0), (2.0, 12.0, 110.0)],
+    "base": [(2.0, -44.0, 16.0), (2.0, 12.0, 110.0)],
+    "emitter": [(-14.0, -62.0, 16.0), (2.0, 12.0, 110.0)],
     "lens light": [(0.0, 0.0, 34.0), (0.0, 0.0, 34.0)],
 }
 """How wires leave the header and their terminal, by terminal or part: so that each is seen in the picture."""
-_ALONG_WALL = np.array([0.0, 18.0, 6.0])
+_ALONG_WALL = np.array([5.0, 16.0, -5.0])
 
 
 def opened(layout: Layout, point: Array) -> Array:
@@ -55,6 +55,7 @@ def wires(layout: Layout, shown: list[Wire]) -> list[Shape]:
         else:
             ways = np.array(_WAYS.get(wire.terminal) or _WAYS.get(wire.part) or _WAYS["lens light"])
             ways[:, 2] += 5.0 * number
+            ways[0, 0] += 9.0 - 6.0 * number
         found.append(tube(_curve(begin, end, *ways), _rgb(wire.colour)))
     white = _curve(np.array(leg_end(layout)), np.array(blade(layout, "lamp −")), _ALONG_WALL, np.array([0, 0, 12.0]))
     found.append(tube(white, _rgb("white")))
