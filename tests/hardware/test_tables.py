@@ -129,6 +129,8 @@ def test_every_blade_leg_and_joint_has_its_tube() -> None:
         ("lens light", 5.0): resistor,
         ("lens light", 2.4): 2,
         ("clock", 5.0): 4,
+        ("long cable", 5.0): resistor,
+        ("long cable", 2.4): 2,
     }
 
 
