@@ -114,8 +114,8 @@ def restore_withdrawn(given: argparse.Namespace) -> int:
         logging.getLogger(__name__).warning("restored photos=%d", len(wanted))
     count = Count(len(wanted))
     print(f"{count} {count:photo that was taken back waits|photos that were taken back wait} again.")
-    if framed := Count(sum(spool.path(name, HELD).exists() for name in wanted)):
-        print(f"The booth makes the framed {framed:copy|copies} of {framed:it|{framed} of them} first.")
+    if due := Count(sum(spool.path(name, HELD).exists() for name in wanted)):
+        print(f"The booth makes the framed {due:copy|copies} or the strip of {due:it|{due} of them} first.")
     send_hint(command_directory(), "uploader", "retry")
     return OK
 

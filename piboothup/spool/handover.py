@@ -68,15 +68,15 @@ def may_return(spool: Spool, first: Location | None) -> bool:
     return spool.session.location is not first or spool.has_moved()
 
 
-def release_original(spool: Spool, name: PhotoName) -> bool:
+def release_original(spool: Spool, name: PhotoName, *, may_be_on_strip: bool = True) -> bool:
     """Move a photo on from held/; return whether it is sent. Raises OSError.
 
-    To kept/ when originals are not sent and what goes in its place is made: its framed copy or, without a frame, its
-    strip.
+    To kept/ when originals are not sent and what goes in its place is made: its framed copy or, without a frame, the
+    strip of its series. `may_be_on_strip`: it was not made without this photo.
     """
     composition = spool.composition_of(name)
     is_kept = False
-    if composition is not None and not composition.originals:
+    if composition is not None and not composition.originals and (composition.frame or may_be_on_strip):
         is_kept = composition.results(name)[0].seq in numbers_made(spool, name.boot)
     move_held(spool, name, KEPT if is_kept else NEW)
     return not is_kept
@@ -145,9 +145,14 @@ def held_without_guest(spool: Spool, withdrawn: Container[PhotoName]) -> set[Pho
 def restore(spool: Spool, name: PhotoName) -> None:
     """Move a photo that a guest took back from withdrawn/ to where a fresh one lies, for the operator.
 
-    That is new/; or held/, if something is composed of it: the booth does that, and lets it go. Raises OSError.
+    That is new/; or held/, if something is yet to be composed of it: the booth does that, and lets it go. Raises
+    OSError.
     """
-    place = NEW if spool.composition_of(name) is None else HELD
+    composition = spool.composition_of(name)
+    is_due = composition is not None and (
+        bool(composition.frame) or composition.first not in numbers_made(spool, name.boot)  # that of its strip
+    )
+    place = HELD if is_due else NEW
     spool.make_folder(place, name)
     durable.move(spool.path(name, WITHDRAWN), spool.path(name, place))
 

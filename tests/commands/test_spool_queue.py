@@ -114,7 +114,7 @@ def test_e3_a_restored_photo_with_a_frame_is_the_booth_s_first(desk: Path, spool
     said = queue(desk, "restore").stdout.splitlines()
     assert said == [
         "1 photo that was taken back waits again.",
-        "The booth makes the framed copy of it first.",
+        "The booth makes the framed copy or the strip of it first.",
     ]
     assert list(spool.names(HELD)) == [name]
 

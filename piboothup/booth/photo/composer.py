@@ -74,8 +74,8 @@ class Composer:
         self._waiting: dict[tuple[int, int], set[PhotoName]] = {}
         """Photos of series that could go, until all of their series can."""
         self._names: queue.SimpleQueue[PhotoName | None] = queue.SimpleQueue()
-        self._unmoved: queue.SimpleQueue[tuple[PhotoName, bool]] = queue.SimpleQueue()
-        """Photos that are still held though they should not be, and whether they go without a copy."""
+        self._unmoved: queue.SimpleQueue[tuple[PhotoName, bool, bool]] = queue.SimpleQueue()
+        """Photos that are still held though they should not be, whether on a strip, and whether nothing is due."""
         self._is_quiet = threading.Event()
         self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="composer", daemon=True)
@@ -168,10 +168,10 @@ class Composer:
         session = self._spool.session
         if session is self._session or not session.started:
             return
-        self._session = session
         if self._location is None:
             self._location = session.location
         released, due = handover.release_held(self._spool, self.frame.digest, strips=bool(self._layout))
+        self._session = session
         if released or due:
             log.warning("held photos released=%d due=%d", released, sum(map(len, due)))
         for names in due:
@@ -196,9 +196,9 @@ class Composer:
     def try_unmoved(self) -> None:
         """Try once more what stays held."""
         for _ in range(self._unmoved.qsize()):
-            name, is_given_up = self._unmoved.get()
-            if is_given_up:
-                self._release(name)
+            name, is_on_strip, is_seen_to = self._unmoved.get()
+            if is_seen_to:
+                self._release(name, is_on_strip=is_on_strip)
             else:
                 self.take(name)
 
@@ -207,13 +207,14 @@ class Composer:
 
         Raises nothing but when the service ends.
         """
-        failed, made = None, list[PhotoName]()
+        failed, made, is_on_strip = None, list[PhotoName](), False
         for result, originals in handover.results_due(
             self._spool, names, self.frame.digest, strips=bool(self._layout)
         ):
             kind = "frame" if len(originals) == 1 else "strip"
             try:
                 made.append(self._make(result, originals))
+                is_on_strip |= kind == "strip"
                 log.info("composed photo=%s of=%s photos=%d", made[-1], originals[0], len(originals))
             except _Stopped:
                 raise
@@ -231,7 +232,7 @@ class Composer:
         self._failure = failed
         self._tell_uploader(*made)
         for name in names:
-            self._release(name)
+            self._release(name, is_on_strip=is_on_strip)
 
     def _make(self, result: Identity, originals: Sequence[PhotoName]) -> PhotoName:
         from piboothup.booth.photo.exif import with_exif_of  # noqa: PLC0415
@@ -267,18 +268,18 @@ class Composer:
             raise ValueError("the photo's bytes have changed on the card")
         return photo
 
-    def _release(self, name: PhotoName) -> None:
+    def _release(self, name: PhotoName, *, is_on_strip: bool) -> None:
         """Let an original go; where that fails it is tried again."""
         try:
-            if handover.release_original(self._spool, name):
+            if handover.release_original(self._spool, name, may_be_on_strip=is_on_strip):
                 self._tell_uploader(name)
         except FileNotFoundError:  # it was wiped, or seen to already
             self._spool.log_once(logging.WARNING, "photo no longer held photo=%s", name)
             if handover.may_return(self._spool, self._location):
-                self._unmoved.put((name, False))
+                self._unmoved.put((name, is_on_strip, is_on_strip))
         except OSError as error:
             self._spool.log_once(logging.ERROR, "still held photo=%s reason=%s", name, error.strerror or error)
-            self._unmoved.put((name, True))
+            self._unmoved.put((name, is_on_strip, True))
 
     def _tell_uploader(self, *names: PhotoName) -> None:
         with contextlib.suppress(PermissionError):  # another user's uploader: it lists new/ anyway

@@ -278,7 +278,7 @@ def test_e2_a_copy_that_is_there_is_not_made_again(bench: Bench, monkeypatch: py
     for place in (NEW, SENT, PARKED, None):
         original = bench.press(1)
         with monkeypatch.context() as patched:
-            patched.setattr(handover, "release_original", lambda _spool, _name: False)
+            patched.setattr(handover, "release_original", lambda _spool, _name, **_more: False)
             bench.composer.make(original)
         (copy,) = (name for name in bench.in_place(NEW) if name.order == original.copy.order)
         if place == PARKED:
@@ -439,6 +439,24 @@ def test_e2_held_photos_of_a_disk_that_comes_late_are_seen_to(bench: Bench) -> N
     until(lambda: bench.in_place(HELD) == [])
     composer.stop(PATIENCE_S)
     assert bench.numbers(NEW) == [1, 2]
+
+
+def test_e2_held_photos_that_could_not_be_listed_go_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.press(1)
+    bench.clock.power_on("b")
+    bench.start()
+
+    def release_held(*_given: object, **_more: object) -> tuple[int, list[list[PhotoName]]]:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(handover, "release_held", release_held)
+        bench.composer._do(bench.composer.make_up)
+    assert len(bench.in_place(HELD)) == 1
+    bench.composer.retry()
+    assert not bench.composer._names.empty()
+    bench.composer._do(bench.composer.make_up)
+    assert (bench.in_place(HELD), bench.numbers(NEW)) == ([], [1, 2])
 
 
 def test_e2_e3_a_held_photo_after_the_frame_went_is_sent(bench: Bench) -> None:

@@ -268,6 +268,41 @@ def test_e2_e3_while_a_guest_may_take_back_there_is_no_strip(bench: Bench) -> No
     assert bench.numbers() == [[1, 2, 3, 4, 5], [], [], []]
 
 
+@pytest.mark.parametrize("has_frame", [False, True])
+def test_e2_e3_a_restored_photo_on_no_strip_is_sent(bench: Bench, has_frame: bool) -> None:
+    """Originals are kept on the card; of this one only a copy with the frame would go in its place."""
+    bench.photo = replace(bench.photo, originals=False)
+    bench.start()
+    if has_frame:
+        bench.with_frame(originals=False)
+    names = bench.press(3)
+    handover.move_held(bench.spool, names[1], WITHDRAWN)
+    bench.hand_over(names[0], names[2])
+    handover.restore(bench.spool, names[1])
+    assert names[1] in bench.in_place(HELD if has_frame else NEW)
+    bench.hand_over(*bench.in_place(HELD))
+    sent, kept = bench.numbers()[0], bench.in_place(KEPT)
+    assert (names[1] in kept, (names[1].copy.seq if has_frame else names[1].seq) in sent) == (has_frame, True)
+
+
+def test_e2_e3_a_photo_restored_as_its_strip_is_made_is_sent(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.photo = replace(bench.photo, originals=False)
+    bench.start()
+    names = bench.press(3)
+    handover.move_held(bench.spool, names[1], WITHDRAWN)
+    real = strip.compose
+
+    def compose(*given: Any) -> bytes:
+        handover.restore(bench.spool, names[1])
+        return real(*given)
+
+    monkeypatch.setattr(strip, "compose", compose)
+    bench.hand_over(names[0], names[2])
+    assert bench.in_place(HELD) == [names[1]]
+    bench.hand_over(names[1])
+    assert bench.numbers() == [[1, 3], [], [2, 4], []]
+
+
 def test_e2_e3_a_restored_photo_goes_alone(bench: Bench) -> None:
     names = bench.press(3)
     handover.move_held(bench.spool, names[1], WITHDRAWN)
@@ -416,7 +451,7 @@ def test_e2_a_strip_that_is_there_is_not_made_again(bench: Bench, monkeypatch: p
     for place in (NEW, SENT, None):
         names = bench.press(2)
         with monkeypatch.context() as patched:
-            patched.setattr(handover, "release_original", lambda _spool, _name: False)
+            patched.setattr(handover, "release_original", lambda _spool, _name, **_more: False)
             bench.hand_over(*names)
         (made,) = (name for name in bench.in_place(NEW) if name.order == handover.series_of(bench.spool, names[0]))
         if place != NEW:
@@ -448,10 +483,10 @@ def test_e2_strips_switched_off_let_a_held_series_go(bench: Bench, originals: bo
 def an_hour(bench: Bench, chance: random.Random) -> tuple[set[PhotoName], set[PhotoName]]:
     """Presses of one to four shots, taken back or not, and handed over in any order; the plug is pulled now and then.
 
-    The photos, and those taken back.
+    What was taken back is restored now and then. The photos, and those that are still taken back.
     """
     taken, taken_back = set[PhotoName](), set[PhotoName]()
-    with_guests: list[PhotoName] = []
+    with_guests, restored = list[PhotoName](), list[PhotoName]()
     for _ in range(chance.randrange(4, 9)):
         names = bench.press(chance.randrange(1, 5), ends=chance.random() < 0.9)
         taken.update(names)
@@ -464,6 +499,12 @@ def an_hour(bench: Bench, chance: random.Random) -> tuple[set[PhotoName], set[Ph
                 taken_back.add(name)
             else:
                 bench.hand_over(name)
+        for name in sorted(taken_back, key=lambda name: name.order) if chance.random() < 0.2 else ():
+            handover.restore(bench.spool, name)
+            taken_back.remove(name)
+            restored.append(name)
+        if chance.random() < 0.5:
+            bench.hand_over(*(name for name in restored if name in bench.in_place(HELD)))
         if chance.random() < 0.2:
             chance.choice((Bench.start, Bench.power_on))(bench)
             with_guests.clear()

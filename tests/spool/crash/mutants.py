@@ -412,8 +412,8 @@ def an_original_goes_before_its_copy_is_there(patch: pytest.MonkeyPatch) -> None
 def an_original_that_is_kept_is_deleted(patch: pytest.MonkeyPatch) -> None:
     real = handover.release_original
 
-    def delete(spool: Spool, name: PhotoName) -> bool:
-        sends = real(spool, name)
+    def delete(spool: Spool, name: PhotoName, **more: bool) -> bool:
+        sends = real(spool, name, **more)
         if not sends:
             durable.remove(spool.path(name, KEPT))
         return sends
@@ -422,7 +422,7 @@ def an_original_that_is_kept_is_deleted(patch: pytest.MonkeyPatch) -> None:
 
 
 def an_original_that_is_kept_is_sent(patch: pytest.MonkeyPatch) -> None:
-    def send(spool: Spool, name: PhotoName) -> bool:
+    def send(spool: Spool, name: PhotoName, **_more: bool) -> bool:
         handover.move_held(spool, name, NEW)
         return True
 
