@@ -144,6 +144,7 @@ def _events(config: Config, spool: Spool, names: Mapping[str, Sequence[PhotoName
             "in_album": found.total["sent"],
             "waiting": found.total["waiting"],
             "parked": found.total["parked"],
+            "kept": found.total["kept"],
             "withdrawn": found.total["withdrawn"],
             "days": found.to_json(),
         }
@@ -205,11 +206,11 @@ def _uploading(uploader: dict[str, Any]) -> Iterator[str]:
 
 def _event_line(event: dict[str, Any]) -> str:
     title = event["title"] or event["link_id"] or "no event yet"
-    back = f", {event['withdrawn']} taken back" if event["withdrawn"] else ""
+    words = {"parked": "refused", "kept": "kept on the card", "withdrawn": "taken back"}
+    more = "".join(f", {event[state]} {word}" for state, word in words.items() if event[state])
     if event["taken"] and event["taken"] == event["in_album"]:
-        return f"{title}: {Count(event['taken']):It is|All {event['taken']}} in the album{back}"
-    line = f"{title}: {event['taken']} taken, {event['in_album']} in the album, {event['waiting']} waiting"
-    return f"{line}, {event['parked']} refused{back}" if event["parked"] else f"{line}{back}"
+        return f"{title}: {Count(event['taken']):It is|All {event['taken']}} in the album{more}"
+    return f"{title}: {event['taken']} taken, {event['in_album']} in the album, {event['waiting']} waiting{more}"
 
 
 def _day_lines(event: dict[str, Any]) -> Iterator[str]:

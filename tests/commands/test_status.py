@@ -14,11 +14,12 @@ from piboothup.booth.upload_status import UploadStatusReader
 from piboothup.commands import status as report
 from piboothup.config import Config, EventPicsConfig, SpoolConfig
 from piboothup.problems import problem
-from piboothup.spool import handover
+from piboothup.spool import commit, handover
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import FOLDERS, HELD, NEW, SENT, WITHDRAWN
+from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
 from tests.support.mounts import MountNamespace, mounts
@@ -123,7 +124,7 @@ def test_status_json_of_both_services_is_this_text(bench: Bench) -> None:
             "events": [
                 {
                     **{"link_id": "abcd1234", "title": "Anna & Ben"},
-                    **{"taken": 1, "in_album": 0, "waiting": 1, "parked": 0, "withdrawn": 0},
+                    **{"taken": 1, "in_album": 0, "waiting": 1, "parked": 0, "kept": 0, "withdrawn": 0},
                     "days": [{"day": None, "taken": 1, "composed": 0, "sent": 0, "withdrawn": 0}],
                 }
             ],
@@ -243,7 +244,7 @@ def test_status_counts_photos_by_event_whichever_album(bench: Bench) -> None:
     found = {event.pop("link_id"): event for event in bench.report()["events"]}
     for event in found.values():
         assert [day["taken"] for day in event.pop("days")] == [event["taken"]]
-        assert event.pop("withdrawn") == 0
+        assert (event.pop("kept"), event.pop("withdrawn")) == (0, 0)
     assert found == {
         "abcd1234": {"title": "Anna & Ben", "taken": 5, "in_album": 2, "waiting": 2, "parked": 1},
         "wxyz9876": {"title": "", "taken": 1, "in_album": 0, "waiting": 1, "parked": 0},
@@ -253,6 +254,21 @@ def test_status_counts_photos_by_event_whichever_album(bench: Bench) -> None:
     assert "event     Anna & Ben: 5 taken, 2 in the album, 2 waiting, 1 refused" in text
     assert "event     wxyz9876: 1 taken, 0 in the album, 1 waiting" in text
     assert "event     no event yet: 1 taken, 0 in the album, 1 waiting" in text
+
+
+def test_e2_e5_status_tells_originals_that_are_kept(bench: Bench) -> None:
+    """Each photo that was taken stands in one of the numbers."""
+    commit.note_composition(bench.spool, "0123456789abcdef", originals=False)
+    for number in range(2):
+        name = PhotoName.of(bench.spool.next_identity(5, PARTY, has_copy=True), jpeg(number))
+        commit.commit(bench.spool, name, PARTY, jpeg(number), HELD)
+        handover.mark_sent(bench.spool, commit.commit_composed(bench.spool, name.copy, (name,), jpeg(10 + number)))
+        handover.release_original(bench.spool, name)
+    (event,) = bench.report()["events"]
+    assert {key: event[key] for key in ("taken", "in_album", "waiting", "kept")} == {
+        **{"taken": 4, "in_album": 2, "waiting": 0, "kept": 2}
+    }
+    assert "event     abcd1234: 4 taken, 2 in the album, 0 waiting, 2 kept on the card" in bench.text()
 
 
 def test_status_all_in_album_said_in_one_word(bench: Bench) -> None:

@@ -80,9 +80,21 @@ def sorted_days(event: EventCounts) -> list[tuple[date | None, Counter[str]]]:
     return sorted(event.days.items(), key=lambda found: (found[0] is None, found[0] or date.min))
 
 
+_WAY = (WITHDRAWN, HELD, NEW, KEPT, PARKED, QUARANTINE, SENT, WITHDRAWN)
+"""The folders in the order in which photos go through them: one that moves meanwhile is seen at least once."""
+
+
 def list_names(spool: Spool) -> dict[str, tuple[PhotoName, ...]]:
-    """The names in every folder that counts."""
-    return {place: tuple(spool.names(place)) for place in STATES}
+    """The names in every folder that counts, each once; of one that lies in two, as in `STATES`."""
+    found: dict[str, set[PhotoName]] = {place: set() for place in STATES}
+    for place in _WAY:
+        found[place].update(spool.names(place))
+    seen: set[PhotoName] = set()
+    names: dict[str, tuple[PhotoName, ...]] = {}
+    for place in STATES:
+        names[place] = tuple(found[place] - seen)
+        seen |= found[place]
+    return names
 
 
 def count(

@@ -173,6 +173,33 @@ def test_e5_a_photo_that_lies_in_two_folders_counts_once(spool: Spool) -> None:
     assert days(counted(spool)["abcd1234"]) == {FRIDAY: {"sent": 1}}
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(HELD, NEW), (HELD, WITHDRAWN), (HELD, KEPT), (NEW, SENT), (NEW, PARKED), (NEW, QUARANTINE), (WITHDRAWN, HELD)],
+)
+def test_e5_a_photo_that_moves_meanwhile_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    for turn in range(len(counts.STATES)):
+        spool = open_spool(tmp_path / f"{turn}", HandClock())
+        name = take(spool, jpeg(1), PARTY, before)
+        spool.make_folder(after, name)
+        read: list[str] = []
+
+        def names(
+            place: str, spool: Spool = spool, name: PhotoName = name, turn: int = turn, read: list[str] = read
+        ) -> list[PhotoName]:
+            if len(read) == turn:
+                spool.path(name, before).rename(spool.path(name, after))
+            read.append(place)
+            return list(Spool.names(spool, place))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(spool, "names", names)
+            listed = counts.list_names(spool)
+        assert sum(len(found) for found in listed.values()) == 1
+
+
 def test_e5_a_boot_without_a_clock_is_counted_as_unknown(tmp_path: Path) -> None:
     clock = HandClock()
     spool = open_spool(tmp_path / "spool", clock)
