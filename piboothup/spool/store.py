@@ -81,6 +81,8 @@ class Session:
     """Number of the boot; 0 = the card took none yet."""
     last_seq: int = 0
     """Number of the latest photo."""
+    spool_id: str = ""
+    """Of the spool on this disk; "" while a new one has none."""
     composition: Composition | None = None
     """What is composed of the photos that are taken now, as recorded since the start."""
     begun: set[tuple[int, int]] = field(default_factory=set)
@@ -103,8 +105,8 @@ class Spool:
         self.listing = Listing(directory)
         self.session = self._new_session(None)
         self._logged: set[str] = set()
-        self._first_seqs: dict[int, int] = {}
-        """By boot, the first number of this service's photos."""
+        self._first_seqs: dict[tuple[str, int], int] = {}
+        """By spool and boot, the first number of this service's photos: another disk has boots of its own."""
 
     # -- start, lock and disk ---------------------------------------------------------------------------------
 
@@ -153,8 +155,11 @@ class Spool:
         last_seq = max([known.next_seq - 1, *(seq for seq in used if seq < BY_HAND)])
         now_ms = self.clock.boottime_ns() // 1_000_000
         boots.add_start(self._boots, session.boot, service, now_ms, last_seq + 1)
-        self.session = replace(session, started=True, last_seq=last_seq, composition=None, begun=set())
-        self._first_seqs.setdefault(session.boot, last_seq + 1)
+        spool_id = layout_version.read_id(self.directory)
+        self.session = replace(
+            session, started=True, spool_id=spool_id, last_seq=last_seq, composition=None, begun=set()
+        )
+        self._first_seqs.setdefault((spool_id, session.boot), last_seq + 1)
         self._logged.clear()
 
     def _prepare(self, location: Location | None) -> None:
@@ -166,7 +171,8 @@ class Spool:
             self.log_once(logging.ERROR, "boot not numbered reason=%s", error.strerror or error)
 
     def _new_session(self, location: Location | None) -> Session:
-        return Session(Timeline(self._boots, self.listing, self.clock), location)
+        spool_id = layout_version.read_id(self.directory)
+        return Session(Timeline(self._boots, self.listing, self.clock), location, spool_id=spool_id)
 
     def log_once(self, level: int, text: str, *values: object) -> None:
         """Log what hinders the start, once until it succeeds: it is tried every second."""
@@ -301,7 +307,7 @@ class Spool:
 
     def is_of_earlier_start(self, name: PhotoName) -> bool:
         """Whether the photo was taken before this service's first start."""
-        return name.seq < self._first_seqs.get(name.boot, name.seq + 1)
+        return name.seq < self._first_seqs.get((self.session.spool_id, name.boot), name.seq + 1)
 
     def read_boot(self, number: int) -> Boot:
         """What is written about a boot."""

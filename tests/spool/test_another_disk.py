@@ -8,7 +8,7 @@ import pytest
 
 from piboothup.spool import contexts, durable
 from piboothup.spool.capture_time.anchors import Anchor, Source
-from piboothup.spool.listing import CONTEXTS, NEW, SENT
+from piboothup.spool.listing import CONTEXTS, HELD, NEW, SENT
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -99,3 +99,21 @@ def test_f11_folders_of_another_disk_are_made_durable_there(tmp_path: Path, monk
     synced.clear()
     name = take(spool, jpeg(4))
     assert synced == [spool.path(name).parent], "once is enough"
+
+
+def test_f11_e3_photos_on_another_disk_are_this_start_s(tmp_path: Path) -> None:
+    """The booth was restarted; on the disk that comes then it begins with number 1, in a boot of that number too."""
+    here, there, clock = tmp_path / "here", tmp_path / "there", HandClock()
+    earlier = open_spool(here, clock)
+    before = [take(earlier, jpeg(number), PARTY, HELD) for number in range(3)]
+    spool = open_spool(here, clock)
+    own = take(spool, jpeg(4), PARTY, HELD)
+    there.mkdir()
+    swap(here, there)
+    spool.prepare()
+    spool.start("booth")
+    name = take(spool, jpeg(5), PARTY, HELD)
+    assert (name.order in {photo.order for photo in before}, spool.is_of_earlier_start(name)) == (True, False)
+    swap(here, there)
+    spool.prepare()
+    assert [spool.is_of_earlier_start(photo) for photo in (*before, own)] == [True] * 3 + [False]
