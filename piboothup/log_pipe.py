@@ -31,6 +31,8 @@ from collections.abc import Iterator
 FLUSH_S = 0.5
 """Timeout of the last lines at exit, seconds."""
 _STDOUT, _STDERR = 1, 2
+_SIGNALS = range(1, 32)
+"""Those with a name: the others, which nobody sends, would be looked up in vain, one by one."""
 _CHUNK_BYTES = 65_536
 _CUT = b"...\n"
 _JOURNAL = "/run/systemd/journal/stdout"
@@ -52,7 +54,7 @@ class LogPipe:
         self._dropped = 0
         self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._relay, name="log", daemon=True)
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the main thread
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # they are for the main thread
         self._thread.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         encoding = sys.stderr.encoding

@@ -106,7 +106,9 @@ def _tidy(spool: Spool) -> None:
             spool.log_once(logging.WARNING, "leftover stays path=%r reason=%s", str(junk), error.strerror)
     for folder in (spool.directory / CONTEXTS, spool.directory / PARKED, spool.directory):
         for name in _names(folder):
-            leftover, found = folder / name, re.fullmatch(_LEFTOVER, name, re.ASCII) if name[0] == "." else None
+            if not (name.startswith(".") and name[-1].isdigit()):
+                continue
+            leftover, found = folder / name, re.fullmatch(_LEFTOVER, name, re.ASCII)
             if found is None or (folder.name == CONTEXTS and found["what"].endswith(".assigned.json")):
                 continue
             if folder.name != CONTEXTS and Path("/proc", found["thread"]).exists():

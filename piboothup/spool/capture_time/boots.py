@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
+import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,11 +18,11 @@ from typing import Any
 from piboothup.records import dataclass
 from piboothup.spool import durable
 from piboothup.spool.capture_time.anchors import Anchor, Source
-from piboothup.spool.names import BY_HAND, Identity
+from piboothup.spool.names import BY_HAND, Identity, is_boot_folder
 from piboothup.text import read_bytes
 
 LOCK = ".lock"
-_FILE = re.compile(r"(\d{4,6})\.jsonl", re.ASCII)
+_SUFFIX = ".jsonl"
 _MOST_SHOTS = 100
 _LARGEST = 10**13
 """Upper limit of a number in a file (milliseconds, some 300 years): no sum of two is beyond the calendar."""
@@ -121,12 +121,13 @@ def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
 
 def numbers(directory: Path) -> list[int]:
     """The numbers of all boots that have a file, unordered. Raises OSError."""
-    return [int(found[1]) for path in directory.iterdir() if (found := _FILE.fullmatch(path.name))]
+    bare = (name.removesuffix(_SUFFIX) for name in os.listdir(directory) if name.endswith(_SUFFIX))
+    return [int(number) for number in bare if is_boot_folder(number)]
 
 
 def path_of(directory: Path, number: int) -> Path:
     """Path of a boot's file."""
-    return directory / f"{number:04d}.jsonl"
+    return directory / f"{number:04d}{_SUFFIX}"
 
 
 def read(directory: Path, number: int) -> Boot:

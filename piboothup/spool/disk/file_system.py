@@ -26,7 +26,6 @@ _LAYERED = ("aufs", "unionfs", "fuse.unionfs", "fuse.fuse-overlayfs", "fuse-over
 """File systems of layers that do not report where they write to."""
 _OVER_FOLDERS = ("ecryptfs", "fuse.mergerfs", "fuse.bindfs", "fuse.gocryptfs", "fuse.encfs", "fuse.cryfs")
 """File systems over other folders, on a disk or in memory: they are set up on purpose, so a warning will do."""
-_RAM_DISK = re.compile(r"z?ram\d+")
 _DELETED = " (deleted)"
 """Suffix that the kernel gives the path of a deleted but open file, which is gone at the next start."""
 _MARKS_OF_CONTAINERS = tuple(map(Path, ("/run/systemd/container", "/.dockerenv", "/run/.containerenv")))
@@ -104,8 +103,7 @@ def mount_id(directory: Path) -> int:
         return -1
     finally:
         os.close(descriptor)
-    found = re.search(rb"^mnt_id:\s*(\d+)", about, re.MULTILINE)
-    return int(found[1]) if found else -1
+    return next((int(line.split()[1]) for line in about.splitlines() if line.startswith(b"mnt_id:")), -1)
 
 
 def kind(
@@ -217,7 +215,7 @@ def _beneath(device: Path) -> set[Storage | Path]:
     """Storage of the folder that sysfs has for a disk or a partition, as `devices` returns it."""
     if (device / "partition").exists():
         device = device.parent
-    if _RAM_DISK.fullmatch(device.name):
+    if re.fullmatch(r"z?ram\d+", device.name):
         return {Storage.MEMORY}
     try:
         file = os.fsdecode((device / "loop" / "backing_file").read_bytes().rstrip(b"\n"))
