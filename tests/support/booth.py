@@ -312,6 +312,16 @@ class Box:
         self.hold("up")
         return self.light.patterns.get(timeout=PATIENCE_S)
 
+    def take_photo(self) -> None:
+        """Press, wait until the photo is saved, and until its review is over: the next one's is not taken for it."""
+        before = self.photos()
+        self.press()
+        self.until_light(LightPattern.SAVED)
+        assert self.photos() == before + 1
+        self.clock.pass_s(5)
+        while self.turn() is LightPattern.SAVED:
+            pass
+
     def until_light(self, wanted: LightPattern) -> list[LightPattern]:
         """Wait for this pattern; the patterns until then, consecutive duplicates removed."""
         seen: list[LightPattern] = []

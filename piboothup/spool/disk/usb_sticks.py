@@ -1,8 +1,9 @@
 """Sticks: disks that came by USB and that nothing uses, as the kernel and udev show them. Nothing of theirs is read.
 
 A disk is passed over while any part of it is mounted, swapped to or part of another device, as the one may be that
-the system or the photos lie on. Of several partitions the largest is meant: what other computers put before it is
-small. A phone is no disk and not among them, unless it plays one.
+the system or the photos lie on; and until udev has read its label, as one with settings would be taken for one for
+photos. Of several partitions the largest is meant: what other computers put before it is small. A phone is no disk
+and not among them, unless it plays one.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def plugged_in(root: Path = Path("/")) -> list[UsbStick]:
                 continue
             meant = max(parts, key=lambda part: (_number(part / "size"), part.name), default=disk)
             key = f"{meant.name}.{_number(disk / 'diskseq')}"
-            if not _number(meant / "size") or _is_labelled(root, meant.name, SETTINGS_LABEL):
+            if not _is_settled(root, meant) or not _number(meant / "size"):
+                continue
+            if _is_labelled(root, meant.name, SETTINGS_LABEL):
                 continue
         except FileNotFoundError:  # pulled just now
             continue
@@ -78,6 +81,16 @@ def _is_used(part: Path, used: set[str]) -> bool:
     holders = part / "holders"
     is_held = holders.is_dir() and any(holders.iterdir())
     return is_held or part.name in used or (part / "dev").read_text().strip() in used
+
+
+def _is_settled(root: Path, part: Path) -> bool:
+    """Whether udev is done with this device: it then has written down when that was, after the links."""
+    try:
+        record = (root / "run/udev/data" / f"b{(part / 'dev').read_text().strip()}").read_text(errors="replace")
+    except FileNotFoundError:
+        return False
+    lines = record.splitlines()
+    return any(line.startswith("I:") for line in lines) and "E:ID_PROCESSING=1" not in lines
 
 
 def _number(path: Path) -> int:

@@ -83,13 +83,6 @@ def held(box: Box) -> None:
     box.hold_s(1.0)
 
 
-def photo(box: Box) -> None:
-    before = box.photos()
-    box.press()
-    box.until_light(LightPattern.SAVED)
-    assert box.photos() == before + 1
-
-
 def test_u03_a_stick_sets_the_running_booth_up(box: Box, root: StickRoot, link: Path) -> None:
     box.start_ready()
     link.touch()
@@ -102,7 +95,7 @@ def test_u03_a_stick_sets_the_running_booth_up(box: Box, root: StickRoot, link: 
     assert (active.config.name, active.context.link_id) == ("Of the stick", "efgh5678")
     box.press()  # closes the page
     box.until_light(LightPattern.READY)
-    photo(box)
+    box.take_photo()
     assert [name.context for name in box.spool.names(NEW)] == [active.context.id]
 
 
@@ -112,7 +105,7 @@ def test_u03_a_stick_that_was_there_at_power_on_is_asked_about(box: Box, root: S
     asked(box, PageKind.STICK)
     until = box.until_said(lambda said: said.get("state") == BoothState.SETUP)
     assert until
-    photo(box)
+    box.take_photo()
     assert list(root.box.etc.iterdir()) == []
 
 
@@ -152,7 +145,7 @@ def test_u02_a_stick_that_is_not_taken_is_told(
     assert asked(box, PageKind.RESULT).text_key == "code_not_taken"
     box.press()
     box.until_light(LightPattern.READY)
-    photo(box)
+    box.take_photo()
 
 
 @pytest.mark.parametrize("choice", ["take_along", "leave"])
@@ -160,7 +153,7 @@ def test_u13_a_sticks_event_asks_about_photos_from_before(box: Box, root: StickR
     box.config = dataclasses.replace(box.config, eventpics=NO_EVENT)
     box.start_ready()
     box.spool.write_events([AlbumEvent("The others", "efgh5678")])
-    photo(box)
+    box.take_photo()
     before = [name.context for name in box.spool.names(NEW)]
     link.touch()
     box.clock.pass_s(1.0)
@@ -189,7 +182,7 @@ def test_u12_a_stick_s_event_has_the_album_meant_for_a_booth(
     albums = (Album("a7", "Party"), Album("a8", "Fotobox"), Album("a9", "Guests"))
     box.spool.write_events([AlbumEvent("The others", "efgh5678", albums)])
     if has_photo:
-        photo(box)
+        box.take_photo()
     link.touch()
     box.clock.pass_s(1.0)
     held(box)
@@ -215,7 +208,7 @@ def new(box: Box, link: Path) -> Box:
 def test_u13_a_new_box_takes_photos_at_once_and_asks_later(new: Box) -> None:
     new.start_ready()
     assert asked(new, PageKind.READ_CODE).operator_only
-    photo(new)
+    new.take_photo()
     new.clock.pass_s(2.0)
     new.until_light(LightPattern.READY)
     assert new.page is None
@@ -239,7 +232,7 @@ def test_u13_a_press_waits_for_no_reader_of_codes(
     new.start_ready()
     asked(new, PageKind.READ_CODE)
     assert loading.wait(30)
-    photo(new)
+    new.take_photo()
 
 
 def test_u13_ready_and_a_press_wait_for_nothing_of_set_up(
@@ -253,7 +246,7 @@ def test_u13_ready_and_a_press_wait_for_nothing_of_set_up(
 
     monkeypatch.setattr(MenuOptionsReader, "read", late)
     new.start_ready()
-    photo(new)
+    new.take_photo()
     assert status.read(new.runtime, "booth") is not None
 
 

@@ -16,7 +16,6 @@ import pytest
 
 from piboothup.booth.flow.actions import CopyPhotos, CopyProgress
 from piboothup.booth.flow.pages import Page, PageKind
-from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations import stick_copies
 from piboothup.booth.operations.stick_copies import StickCopies
 from piboothup.records import replace
@@ -207,25 +206,17 @@ def asked(box: Box, kind: PageKind, text_key: str = "") -> Page:
     return page
 
 
-def photo(box: Box) -> None:
-    before = box.photos()
-    box.press()
-    box.until_light(LightPattern.SAVED)
-    assert box.photos() == before + 1
-    box.clock.pass_s(5)  # the review is over
-
-
 def test_e4_a_running_booth_copies_beside_its_photos(box: Box, root: CopyRoot, sticks: list[UsbStick]) -> None:
     box.start_ready()
     for _ in range(2):
-        photo(box)
+        box.take_photo()
     sticks.append(STICK)
     page = asked(box, PageKind.COPY_OFFER)
     assert page.item is not None
     assert page.item.number == 2
     box.hold_s(1.0)
     asked(box, PageKind.COPY)
-    photo(box)
+    box.take_photo()
     root.goes_on.set()
     page = asked(box, PageKind.COPY, "copy_done")
     assert (page.number, page.total) == (3, 3)
@@ -241,7 +232,7 @@ def test_e4_each_way_in_which_a_copy_ends_is_told(
     root.state = state
     root.goes_on.set()
     box.start_ready()
-    photo(box)
+    box.take_photo()
     sticks.append(STICK)
     asked(box, PageKind.COPY_OFFER)
     box.hold_s(1.0)
@@ -258,7 +249,7 @@ def test_e4_a_copy_that_root_refuses_or_never_begins_is_told(
         monkeypatch.setattr(stick_copies, "_BEGUN_S", 0.3)
         root.verbs["copy"] = lambda values: None
     box.start_ready()
-    photo(box)
+    box.take_photo()
     sticks.append(STICK)
     asked(box, PageKind.COPY_OFFER)
     box.hold_s(1.0)

@@ -18,7 +18,7 @@ class Computer:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for folder in ("sys/block", "dev/disk/by-label", "dev/disk/by-uuid", "proc/self"):
+        for folder in ("sys/block", "dev/disk/by-label", "dev/disk/by-uuid", "proc/self", "run/udev/data"):
             (root / folder).mkdir(parents=True)
         self.mounts: list[str] = []
         self.mount("/dev/mmcblk0p2", "179:2")
@@ -36,7 +36,13 @@ class Computer:
             for name, value in (("size", str(size)), ("partition", str(number)), ("dev", f"8:{minor + number}")):
                 (part / name).write_text(f"{value}\n")
         (self.root / "sys/block" / disk).symlink_to(folder)
+        for number in range(len(parts) + 1):
+            self.record(f"8:{minor + number}")
         return folder
+
+    def record(self, number: str, lines: str = "I:8146312\nE:ID_BUS=usb\nV:1\n") -> None:
+        """Have udev write down what it knows of the device."""
+        (self.root / "run/udev/data" / f"b{number}").write_text(lines)
 
     def mount(self, source: str, number: str = "0:42") -> None:
         self.mounts.append(f"29 1 {number} / /mnt rw,relatime shared:1 - ext4 {source} rw\n")
@@ -98,6 +104,30 @@ def test_e4_a_stick_with_settings_is_not_for_photos(computer: Computer) -> None:
     computer.plug_in()
     computer.link("by-label", "PIBOOTHUP", "sda1")
     assert computer.names == []
+
+
+def test_e4_a_stick_is_none_until_udev_has_read_its_label(computer: Computer) -> None:
+    """The kernel shows a disk earlier, by seconds on a slow box: it would be taken for one for photos."""
+    computer.plug_in()
+    record = computer.root / "run/udev/data/b8:1"
+    record.unlink()
+    assert computer.names == []
+    for lines in ("", "S:disk/by-label/HOLIDAYS\n", "I:8146312\nE:ID_PROCESSING=1\nV:1\n"):
+        computer.record("8:1", lines)
+        assert computer.names == []
+    computer.record("8:1")
+    assert computer.names == ["sda1"]
+
+
+def test_e4_a_stick_with_settings_is_never_for_photos(computer: Computer) -> None:
+    seen = []
+    computer.plug_in()
+    (computer.root / "run/udev/data/b8:1").unlink()
+    seen += computer.names
+    computer.link("by-label", "PIBOOTHUP", "sda1")
+    seen += computer.names
+    computer.record("8:1")
+    assert seen + computer.names == []
 
 
 def test_e4_labels_of_any_bytes_are_not_read(computer: Computer) -> None:
