@@ -246,7 +246,7 @@ def test_the_joints_sheet_has_legs_and_the_clocks_joint() -> None:
         assert words in text
     assert circuits.in_words(circuits.values(PARTS).base_ohm) in text
     flowing = pictures.words_of(text).replace("\n", " ")
-    for words in ("onto brown, white and the resistor's leg {} of 2.4 mm", "onto violet {} of 5 mm"):
+    for words in ("onto brown, white and violet {} of 3.2 mm", "onto violet {} of 5 mm"):
         (tube,) = [
             each
             for each in tables.tubes()

@@ -110,7 +110,7 @@ def test_the_joints_are_those_of_the_parts() -> None:
 
 @pytest.mark.parametrize("build", ["pocket", "party"])
 def test_the_bill_has_the_heat_shrink_tube_that_is_cut(build: str) -> None:
-    for key, wide in (("shrink-leg", 2.4), ("shrink", 5.0)):
+    for key, wide in (("shrink-leg", 3.2), ("shrink", 5.0)):
         part = TABLE.part(key)
         assert f" {wide:g} mm" in part.name
         needed = sum(each.long * each.of(TABLE.builds[build], TABLE) for each in tables.tubes() if each.wide == wide)
@@ -125,12 +125,12 @@ def test_every_blade_leg_and_joint_has_its_tube() -> None:
     blades, resistor, over_all = 4, 1, 1
     assert pieces == {
         ("light", 5.0): blades + resistor + over_all,
-        ("light", 2.4): 3,
+        ("light", 3.2): 3,
         ("lens light", 5.0): resistor,
-        ("lens light", 2.4): 2,
+        ("lens light", 3.2): 2,
         ("clock", 5.0): 4,
         ("long cable", 5.0): resistor,
-        ("long cable", 2.4): 2,
+        ("long cable", 3.2): 2,
     }
 
 

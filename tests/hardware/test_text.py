@@ -240,7 +240,7 @@ def test_a_picture_says_what_it_leaves_out_and_names(build: str, name: str, word
 
 
 def test_tubes_are_warmed_in_an_order_that_works() -> None:
-    """Three tubes of 2.4 mm do not go into one of 5 mm until they have shrunk: the outer one is the last."""
+    """Three tubes of 3.2 mm do not go into one of 5 mm until they have shrunk: the outer one is the last."""
     wires = section("The wires").replace("\n", " ")
     places = [wires.index(words) for words in ("After the check of step 5 warm", "only then the last one goes over")]
     assert places == sorted(places)

@@ -84,7 +84,7 @@ def joints(table: Parts) -> str:
         "5 mm of the wire bare. Wire and blade",
         "take solder each, then together.",
         "Tube: 2 cm of 5 mm over a blade,",
-        "1.5 cm of 2.4 mm over a leg.",
+        "1.5 cm of 3.2 mm over a leg.",
     )
     on.lines(60, 400, blade, 14)
 
@@ -108,9 +108,9 @@ def joints(table: Parts) -> str:
     on.rect(444, 150, 148, 106, rx=10, fill="none", stroke=INK, **dashed)
     on.text(604, 236, "last: a tube over all", 13)
     covered = (
-        "Legs cut to 1 cm. Before you solder, onto",
-        "brown, white and the resistor's leg 1.5 cm",
-        "of 2.4 mm; onto violet 2.5 cm of 5 mm.",
+        "Legs cut to 1 cm. First, onto violet 2.5 cm of",
+        "5 mm; onto brown, white and violet 1.5 cm of",
+        "3.2 mm; then violet's resistor, then the legs.",
         "Warm them, then 2.5 cm of 5 mm over all.",
     )
     on.lines(440, 400, covered, 14)
