@@ -2,7 +2,9 @@
 
 Python imports one module at a time, however many processors there are: every import beside the camera's would make it
 later, and a guest waits for the camera. So button and light start once its libraries are loaded, while the first
-frame is awaited; and the panel, which shows the hello until then, once the test photo is saved and a press counts.
+frame is awaited; the saver loads its own then, and has the folders for photos made and synced, which is three of the
+test photo's five waits for the card. And the panel, which shows the hello until then, starts once the test photo is
+saved and a press counts.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.flow.events import ButtonTried, DownAtStart, Event, Pressed, Released, Stop, Tick
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.panel.thread import PanelThread
+from piboothup.booth.photo.saver import Saver
 from piboothup.booth.threads import NEVER_NS, STORAGE_TIMEOUT_NS, RealTime
 from piboothup.clock import Clock
 
@@ -34,6 +37,7 @@ class DeviceStart:
         realtime: RealTime,
         load_libraries: Callable[[], None],
         post: Callable[[Event], None],
+        saver: Saver,
     ) -> None:
         """`load_libraries`: imports what drawing needs; if it fails, `Stop` is posted."""
         self._clock = clock
@@ -43,6 +47,7 @@ class DeviceStart:
         self._realtime = realtime
         self._load_libraries = load_libraries
         self._post = post
+        self._saver = saver
         self._is_panel_due = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="device start", daemon=True)
@@ -70,6 +75,7 @@ class DeviceStart:
     def _run(self) -> None:
         self._camera.tried.wait(HEAD_START_S)
         if not self._ended:
+            self._saver.prepare()
             self._start_button()
             self.is_light_allowed = True
             self._post(Tick())

@@ -119,7 +119,7 @@ class BoothService:
         self._menu_options = MenuOptionsReader(config, spool, clock, store, runtime)
         self._realtime = RealTime()
         self._device_start = DeviceStart(
-            clock, self._camera, self._panel, devices.button, self._realtime, load_libraries, post
+            clock, self._camera, self._panel, devices.button, self._realtime, load_libraries, post, self._saver
         )
         self._frames = FrameRequests(clock, self._camera.capture)
         parts = config, spool, runtime, store, self._frames, devices, lambda: self._booth.health.fault

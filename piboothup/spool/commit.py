@@ -146,6 +146,14 @@ def try_commit(spool: Spool, context: Context, jpeg: bytes) -> None:
                     durable.remove(path)
 
 
+def prepare(spool: Spool, context: Context) -> None:
+    """Write ahead what `commit` of a boot's first photo writes besides the photo. Raises OSError."""
+    if spool.session.started:
+        spool.refuse_another_disk(spool.session)
+        _write_context(spool, context)
+        spool.make_folder(NEW, PhotoName.of(Identity(spool.box, spool.boot, 0, 0, context.id), b""))
+
+
 def card_problem(spool: Spool) -> Problem | None:
     """Problem that stops photos from being saved, if any. Writes a few bytes after a failed write."""
     return spool.free_space.problem(lambda: next(spool.names(SENT), None) is not None)

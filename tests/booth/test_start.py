@@ -153,6 +153,16 @@ def test_f22_f23_the_camera_loads_by_itself(
     assert loading.button.is_started
 
 
+def test_the_saver_makes_its_folders_while_a_frame_is_awaited(box: Box) -> None:
+    box.camera.streams = False
+    box.start()
+    until((box.spool.directory / "sent/0001").is_dir)
+    assert box._service is not None
+    assert (box._service._booth.state, box.camera.captures) == (BoothState.STARTING, [])
+    box.camera.streams = True
+    box.until_light(LightPattern.READY)
+
+
 def test_f23_a_camera_that_loads_for_a_minute_is_not_awaited(loading: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device_start, "HEAD_START_S", 0.01)
     loading.start()

@@ -14,7 +14,6 @@ import queue
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,14 +70,7 @@ class _Tally:
             self.held -= 1
 
 
-class _Order(StrEnum):
-    RETRY = "retry"
-    """Try again what could not be moved."""
-    END_SERIES = "end series"
-    """Every frame of the series was handed over."""
-
-
-_Job = tuple[Frame, _Tally | None, bool] | MoveHeld | _Order
+_Job = tuple[Frame, _Tally | None, bool] | MoveHeld | Callable[[], None]
 """A frame has the tally that it counts in, if it is no test, and whether it may begin a series."""
 
 
@@ -150,7 +142,7 @@ class Saver:
             self._composer.set_quiet(quiet)
             if quiet and self._has_series:
                 self._has_series = False
-                self._jobs.put(_Order.END_SERIES)
+                self._jobs.put(self._composer.end_series)
 
     @property
     def notice(self) -> Problem | None:
@@ -166,6 +158,10 @@ class Saver:
         """Hand over the frame of a test photo; never waits. The thread posts `SaveTested` afterwards."""
         self._jobs.put((frame, None, False))
 
+    def prepare(self) -> None:
+        """Have what the first photo needs loaded and made while its frame is awaited; never waits."""
+        self._jobs.put(self._prepare)
+
     def move_held(self, move: MoveHeld) -> None:
         """Have a held photo moved; never waits. The thread posts `Withdrawn` for one that its guest took back."""
         self._jobs.put(move)
@@ -178,7 +174,7 @@ class Saver:
             return
         self._next_retry_ns = now_ns + _RETRY_NS
         if self._unmoved:
-            self._jobs.put(_Order.RETRY)
+            self._jobs.put(self._move_unmoved)
         self._release_restored()
         if self._composer is not None:
             self._composer.retry()
@@ -207,11 +203,8 @@ class Saver:
                 if job.place == WITHDRAWN:
                     self._post(Withdrawn(failure))
                 continue
-            if isinstance(job, _Order):
-                if job is _Order.RETRY:
-                    self._move_unmoved()
-                elif self._composer is not None:
-                    self._composer.end_series()
+            if not isinstance(job, tuple):
+                job()
                 continue
             answer, name = self._attempt(*job)
             del job  # its pixels, 18 MB of them, are not kept until the next photo
@@ -222,6 +215,12 @@ class Saver:
                 log.info("saved photo=%s number=%d", name, self.taken)
             self._post(StorageChecked(commit.card_problem(self._spool)))
             self._move_unmoved()
+
+    def _prepare(self) -> None:
+        with contextlib.suppress(Exception):  # the test photo tells what is wrong
+            from piboothup.booth.photo import exif  # noqa: F401, PLC0415
+
+            commit.prepare(self._spool, self._tally.context)
 
     def _move_unmoved(self) -> None:
         for held, place in list(self._unmoved.items()):

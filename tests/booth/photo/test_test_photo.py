@@ -10,6 +10,7 @@ import errno
 import gc
 import os
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +130,46 @@ def test_f16_photo_and_test_photo_fail_for_the_same_reason(
 def test_f16_exif_without_its_details_fails_the_test_photo(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     without_details(monkeypatch)
     assert tries(bench, grey_frame(S)) == SaveTested(problem("unsaved_exif", "ExifNotWritten"))
+
+
+def prepare(bench: Bench) -> None:
+    saver, done = bench.saver or bench.start(), threading.Event()
+    saver.prepare()
+    saver._jobs.put(done.set)
+    assert done.wait(PATIENCE_S)
+
+
+def test_folders_are_made_and_synced_before_the_frame_is_there(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card takes some milliseconds for each, and the camera longer for its first frame."""
+    prepare(bench)
+    assert not list((bench.spool.directory / NEW).rglob("*.jpg"))
+    synced: list[Path] = []
+    monkeypatch.setattr(durable, "sync_directory", synced.append)
+    assert tries(bench, grey_frame(S)) == SaveTested(None)
+    assert synced == [bench.spool.directory / NEW / f"{bench.spool.boot:04d}"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.EROFS, "card_readonly"), (errno.ENOSPC, "card_full"), (errno.EIO, "unsaved_card")],
+)
+def test_f16_a_card_that_refuses_folders_fails_the_test_photo(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "make_directories", refused)
+        patched.setattr(durable, "replace", refused)
+        prepare(bench)
+        found = tries(bench, grey_frame(S)).reason
+        assert found is not None
+        assert (
+            found.code == {errno.EROFS: "card_readonly", errno.ENOSPC: "card_full", errno.EIO: "unsaved_card"}[number]
+        )
+    assert bench.told.empty()
+    assert tries(bench, grey_frame(S)) == SaveTested(None)
 
 
 def test_f16_a_test_photo_goes_a_photo_s_way_and_leaves_nothing(
