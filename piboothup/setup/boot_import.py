@@ -70,29 +70,33 @@ def run(
         return _untaken(box, record, unread)
     hashes = {name: sha256(content) for name, content in contents.items()}
     known = recorded or [*note.sha256s]  # the record is newer, where it was not lost
-    # One that was not read yet goes first, then the one that was read last.
+    taken_last = {*recorded[:1], *(note.taken if not recorded or WORDS in record.owed else ())}
+    # One that is new goes first, then the one that was taken last.
     found = sorted(hashes, key=lambda name: known.index(hashes[name]) if hashes[name] in known else -1)
+    if unread and hashes[found[0]] in {*known} - taken_last:  # it lay beside one that may be there still
+        return _untaken(box, record, unread)
     content = contents[found[0]]
     done = imported(box.id, [*found, *unread], content)
     done.mistakes += unread.values()
-    owed = record.owed if recorded[:1] == [hashes[found[0]]] else ()  # else they are another file's
+    is_recorded = recorded[:1] == [hashes[found[0]]]
+    owed = record.owed if is_recorded else ()  # else they are another file's
     owed = tuple(step for step in owed if step != _UNREAD)
-    is_taken = hashes[found[0]] in known and not is_of_another_box(box, note, done.file.has_boxes)
+    is_taken = hashes[found[0]] in taken_last and not is_of_another_box(box, note, done.file.has_boxes)
     marks = {name: _mark(box.boot / name) for name in (*hashes, *unread)}
     unread_marks = [marks[name] for name in unread]
     lying = [*hashes.values(), *unread_marks]
     is_done = is_taken and not owed and (record.box, sorted(recorded)) == (box.id, sorted(lying))
     if is_done and not again:
         return None
-    if not is_taken:
-        was_unread = marks[found[0]] in recorded and record.box in ("", box.id)
-        taking = Import(box, done, note, lambda _: True, record.later if was_unread else ())
-        taking.first_said = record.said if was_unread else ""
-        taking.other_event = "" if recorded else root_settings_file.unnoted_event(box.settings_file)
-    else:  # by the note alone nothing is known of the other steps
-        later = record.later if WORDS in owed else ()
-        taking = Import(box, done, note, lambda step: step in owed if recorded else step != WORDS, later)
-        taking.first_said = record.said if WORDS in owed else ""
+    # It is read late: root's disk did not take its words before, or it could not be read.
+    is_late = WORDS in owed if is_taken else marks[found[0]] in recorded and record.box in ("", box.id)
+
+    def is_due(step: str) -> bool:  # by the note alone nothing is known but of its words
+        return not is_taken or (step in owed if is_recorded else step != WORDS)
+
+    taking = Import(box, done, note, is_due, record.later if is_late else ())
+    taking.first_said = record.said if is_late else ""
+    taking.other_event = "" if recorded else root_settings_file.unnoted_event(box.settings_file)
     left = taking.take(content, [hashes[name] for name in found[1:]])
     _note_country(box, done)
     answer(box.boot, box.id, done)

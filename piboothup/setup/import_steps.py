@@ -245,8 +245,8 @@ class Import:
             said = sha256(masked)[:16]
         note = replace(self._note, box=self._box.id, has_boxes=self._note.has_boxes or self._file.has_boxes)
         if not self._done.is_of_stick:
-            hashes = dict.fromkeys([*map(sha256, (content, masked)), *others])
-            note = CardNote(tuple(hashes), self._box.id, self._file.has_boxes)
+            hashes = (sha256(content), sha256(masked), *others)
+            note = CardNote(hashes, self._box.id, self._file.has_boxes)
         with self._telling("The settings"):
             root_settings_file.update(path, settings, said, anew=anew, note=note)
             return True

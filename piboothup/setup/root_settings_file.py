@@ -44,11 +44,16 @@ class CardNote:
     """The file of the card whose words were taken last."""
 
     sha256s: tuple[str, ...] = ()
-    """Of its bytes, with its secrets and without."""
+    """Of its bytes, with its secrets and without; then of other files that lay beside it."""
     box: str = ""
     """Id of the box that took them."""
     has_boxes: bool = False
     """It may have said something else to another box."""
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """Hashes of that file itself."""
+        return self.sha256s[:2]
 
     @property
     def line(self) -> str:

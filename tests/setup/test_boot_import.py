@@ -222,6 +222,60 @@ def test_u01_of_two_downloads_the_newest_counts(card: Card) -> None:
     assert (done.name, 'name = "Booth 1"' in card.settings.read_text()) == ("piboothup (1).toml", True)
 
 
+@pytest.mark.parametrize("then", ["delete", "rename over it"])
+@pytest.mark.parametrize("is_record_lost", [False, True])
+def test_u01_the_file_that_is_left_of_two_has_the_word(card: Card, then: str, is_record_lost: bool) -> None:
+    """It has only lain beside the one that was read."""
+    card.file.write_text('[eventpics]\nlink_id = "former12"\n')
+    second = card.box.boot / "piboothup (1).toml"
+    second.write_text(FILE)
+    card.run()
+    assert event_of(card) == "former12" and "Barn" not in card.answer
+    if is_record_lost:
+        (card.box.etc / import_record.FILE).unlink()
+        card.run()
+        assert event_of(card) == "former12" and "Barn" not in card.answer
+    if then == "delete":
+        card.file.unlink()
+        card.file = second
+    else:
+        second.rename(card.file)
+    card.run()
+    assert (event_of(card), card.box.key_file.read_text()) == ("abcd1234", f"{KEY}\n")
+    assert card.file.read_text() == MASKED and card.profile.exists()
+    assert "Wi-Fi 'Barn'" in card.answer and import_record.read(card.box.etc).mistakes == 0
+    say_by_code(card, "tonight1")
+    assert card.run() is None and event_of(card) == "tonight1"
+
+
+@pytest.mark.parametrize("more", ["", "is unreadable first", "was the oldest of three"])
+def test_u01_a_former_file_that_is_left_has_the_word(card: Card, monkeypatch: pytest.MonkeyPatch, more: str) -> None:
+    """The one that was read last is gone: not when it merely can't be read."""
+    card.imported()
+    second = card.box.boot / "piboothup (1).toml"
+    second.write_text('[eventpics]\nlink_id = "efgh5678"\n')
+    card.run()
+    if more == "was the oldest of three":
+        second.rename(card.box.boot / "piboothup (3).toml")
+        second.write_text('[eventpics]\nlink_id = "ijkl9012"\n')
+        card.run()
+        (card.box.boot / "piboothup (3).toml").unlink()
+        card.run()
+    elif more == "is unreadable first":
+        with monkeypatch.context() as patched:
+            unreadable(patched, second)
+            for _ in range(2):
+                card.run()
+                assert event_of(card) == "efgh5678" and "In force" not in card.answer
+        card.run()
+    assert event_of(card) == ("ijkl9012" if more == "was the oldest of three" else "efgh5678")
+    assert card.run() is None
+    second.unlink()
+    card.run()
+    assert event_of(card) == "abcd1234" and "the key, link_id" in card.answer
+    assert import_record.read(card.box.etc).mistakes == 0 and card.run() is None
+
+
 def test_u02_a_draft_of_any_name_is_deleted(card: Card) -> None:
     for name in (".Piboothup.toml.77", ".piboothup (1).toml.78", ".piboothup.toml.79"):
         (card.box.boot / name).write_text(KEY)
@@ -1073,7 +1127,7 @@ def _full(*_given: Any, **_named: Any) -> None:
 
 @pytest.mark.parametrize("step", ["words", "network 1", "country"])
 def test_f12_what_a_file_owes_is_not_done_of_another(card: Card, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    """The other was taken long before, and a code has spoken since."""
+    """The other is the one that is left: its event is in force, unless it was before, as a code has spoken since."""
     of_june = '[eventpics]\nlink_id = "abcd1234"\n[[wifi]]\nssid = "Barn"\npassword = "words of June"\n'
     card.imported(f'country = "DE"\n{of_june}')
     say_by_code(card, "tonight1")
@@ -1087,12 +1141,11 @@ def test_f12_what_a_file_owes_is_not_done_of_another(card: Card, monkeypatch: py
         card.run()
     assert step in import_record.read(card.box.etc).owed
     second.unlink()
-    (card.box.boot / "cmdline.txt").write_text(KERNEL_LINE.replace("=DE", "=FR"))
     wifi_profiles.write(WifiNetwork("Barn", Secret("words of a code"), Security.WPA), folder=card.box.profiles)
     card.run()
     assert import_record.read(card.box.etc).owed == ()
-    assert event_of(card) == ("tonight1" if step == "words" else "efgh5678")
-    assert "=FR" in (card.box.boot / "cmdline.txt").read_text()
+    assert event_of(card) == ("tonight1" if step == "words" else "abcd1234")
+    assert "=DE" in (card.box.boot / "cmdline.txt").read_text()
     assert saved_password("Barn", card.box.profiles) == Secret("words of a code")
 
 
