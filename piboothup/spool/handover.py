@@ -137,9 +137,14 @@ def numbers_made(spool: Spool, boot: int) -> set[int]:
     return there | {seq for _, seq in spool.read_boot(boot).retired}
 
 
-def held_without_guest(spool: Spool, withdrawn: Container[PhotoName]) -> set[PhotoName]:
-    """The photos in held/ that no guest can take back: of earlier starts, and restored ones of those `withdrawn`."""
-    return {name for name in spool.names(HELD) if name in withdrawn or spool.is_of_earlier_start(name)}
+def without_guest(spool: Spool, withdrawn: Container[PhotoName]) -> tuple[set[PhotoName], set[PhotoName]]:
+    """The photos in held/ that no guest can take back, and those in withdrawn/.
+
+    The first: of earlier starts, and restored ones of those `withdrawn`.
+    """
+    taken_back = set(spool.names(WITHDRAWN))
+    held = {name for name in spool.names(HELD) if name in withdrawn or spool.is_of_earlier_start(name)}
+    return held, taken_back
 
 
 def restore(spool: Spool, name: PhotoName) -> None:

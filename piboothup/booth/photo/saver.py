@@ -91,8 +91,8 @@ class Saver:
         self._unmoved: dict[PhotoName, str] = {}
         """Held photos that could not be moved, and where to."""
         self._withdrawn: set[PhotoName] = set()
-        self._ownerless: tuple[Session | None, set[PhotoName]] = None, set()
-        """Photos in held/ that no guest can take back, as seen last, in which session."""
+        self._ownerless: tuple[Session | None, set[PhotoName], set[PhotoName]] = None, set(), set()
+        """Photos in held/ that no guest can take back, and those in withdrawn/, as seen last, in which session."""
         self._location: Location | None = None
         """Of the disk with the first held photo."""
         self._has_series = False
@@ -181,10 +181,10 @@ class Saver:
 
     def _release_restored(self) -> None:
         """Have photos released that the operator has restored; what a session finds at its start is seen to there."""
-        (seen_in, seen), session = self._ownerless, self._spool.session
-        self._ownerless = session, (held := handover.held_without_guest(self._spool, self._withdrawn))
-        if session is seen_in and (restored := held - seen):
-            for name in sorted(restored, key=lambda name: name.order):
+        (seen_in, seen, back), session = self._ownerless, self._spool.session
+        self._ownerless = _, held, withdrawn = session, *handover.without_guest(self._spool, self._withdrawn)
+        if session is seen_in and (held - seen or back - withdrawn):
+            for name in sorted(held - seen, key=lambda name: name.order):
                 self.move_held(MoveHeld(name, NEW))
             self.recount()
 

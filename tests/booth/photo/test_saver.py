@@ -428,6 +428,29 @@ def test_e3_the_count_goes_on_after_a_photo_is_taken_back(bench: Bench) -> None:
     assert saver.taken == 3 == len(bench.spool.photos_of(PARTY))
 
 
+def test_e3_e5_a_restored_photo_is_counted_again(bench: Bench) -> None:
+    """Beside the booth it goes from withdrawn/ to new/ at once; also one of an earlier start."""
+    bench.config = dataclasses.replace(bench.config, photo=PhotoConfig(take_back_s=6))
+    earlier = take(bench.spool, jpeg(1), PARTY, HELD)
+    handover.move_held(bench.spool, earlier, WITHDRAWN)
+    bench.spool = open_spool(bench.spool.directory, bench.clock)
+    came = bench.save(grey_frame(7 * S))
+    assert isinstance(came, Saved) and came.held is not None and bench.saver is not None
+    bench.saver.move_held(MoveHeld(came.held, WITHDRAWN))
+    assert bench.told.get(timeout=PATIENCE_S) == Withdrawn(None)
+    for name, taken in (earlier, 1), (came.held, 2):
+        for _ in range(2):
+            bench.clock.pass_s(11)
+            bench.saver.keep_house()
+        assert bench.saver.taken == taken - 1
+        handover.restore(bench.spool, name)
+        bench.clock.pass_s(11)
+        bench.saver.keep_house()
+        bench.saver.keep_house()
+        assert bench.saver.taken == taken == len(bench.spool.photos_of(PARTY))
+    assert bench.saver.stop(PATIENCE_S)
+
+
 def test_e3_a_photo_restored_after_its_frame_went_is_released(bench: Bench) -> None:
     """It had a frame in an earlier start, and no composer is there any more. Once: the card's own backlog is left."""
     (bench.spool.directory.parent / "frame.png").write_bytes(b"")
