@@ -59,6 +59,7 @@ def main(image: Path, room: Path, *asked: str) -> int:
         step("boot on 2 processors", lambda: scenarios.boot(box))
         if mode != "cuts":
             step("USB sticks with settings", lambda: sticks.taken(box))
+            step("USB sticks for photos", lambda: sticks.copied(box))
         step(f"{cuts_wanted} power cuts", lambda: cuts.cut(box, cuts_wanted))
     except Exception as error:  # noqa: BLE001  (whatever it is, what the box said belongs to it)
         if not isinstance(error, Failure):

@@ -1,14 +1,18 @@
-"""USB sticks as people have them: plugged into the running box, and taken by the hardened unit after a hold.
+"""USB sticks as people have them: plugged into the running box, and taken, or copied to, by units after a hold.
 
 The kinds are those that a computer formats; the kernel of the box is Debian's, which has both.
 """
 
 from __future__ import annotations
 
+import json
+import random
 import subprocess
+import time
 from pathlib import Path
 
 from piboothup.simulator.server import DEMO_KEY
+from piboothup.spool.admin.stick_copy import FOLDER, CopyState
 from tests.lab.pi.box import Box
 from tests.lab.pi.guest import wait
 from tests.lab.pi.scenarios import expect, expect_equal
@@ -18,6 +22,13 @@ _MADE_BY = {
     "exfat": (("mkfs.exfat",), ("exfatlabel",)),
 }
 """Commands that format a stick of each kind, and give it its label."""
+_FOR_PHOTOS = {
+    "vfat": ("mkfs.vfat", "-F", "32", "-n", "HOLIDAYS"),
+    "exfat": ("mkfs.exfat", "-L", "Anna & Ben"),
+    "ext4": ("mkfs.ext4", "-q"),
+}
+_PHOTOS = 4
+_LONGEST_WAIT_S = 8.0
 _BYTES = 64 << 20
 _DISK = "$(lsblk --noheadings --output PATH,TRAN | sed -n 's/ *usb$//p' | head -n 1)"
 _ANSWER = "piboothup-status.txt"
@@ -49,10 +60,89 @@ def taken(box: Box) -> None:
         expect("its secrets stay on it", file_on_it.strip() in answer)
 
 
+def copied(box: Box) -> None:
+    """A stick of each kind gets the event's photos after a hold; one that is pulled goes on when it comes again."""
+    box.wait_for_ready()
+    if not box.pi.holds("grep -q '^\\[button\\]' /etc/piboothup/config.toml"):
+        box.pi.run("cat >>/etc/piboothup/config.toml", '\n[button]\nmenu = "always"\n')
+    box.restart("booth")  # ten minutes are short where processors are emulated
+    box.wait_for_ready()
+    while len(box.photos()) < _PHOTOS:
+        box.press_for_photo()
+    for kind, format_it in _FOR_PHOTOS.items():
+        stick = _formatted(box, kind, format_it)
+        _ask(box, stick, kind)
+        _wait_for_end(box, CopyState.DONE)
+        _expect_left_alone(box)
+        box.pi.pull_out()
+        wait("ready", lambda: box.state() == "ready")
+        _expect_photos(box, stick, kind)
+    _pulled(box, _formatted(box, "vfat", _FOR_PHOTOS["vfat"]))
+
+
+def _pulled(box: Box, stick: Path) -> None:
+    """Pull a stick at a random moment of its copy, and put it back: nobody is asked again."""
+    _ask(box, stick, "vfat")
+    moment_s = random.uniform(0.0, _LONGEST_WAIT_S)
+    time.sleep(moment_s)
+    box.pi.pull_out()
+    wait("the end", lambda: _report(box).get("state") not in (None, CopyState.COPYING) or box.state() == "ready")
+    state = _report(box).get("state", CopyState.DONE)
+    print(f"pulled after {moment_s:.1f} s: {state}")
+    expect(f"a stick that is pulled is told, not {state}", state in (CopyState.PULLED, CopyState.DONE))
+    if state == CopyState.PULLED:
+        box.pi.plug_in(stick)
+        _wait_for_end(box, CopyState.DONE)
+        box.pi.pull_out()
+    wait("ready", lambda: box.state() == "ready")
+    _expect_photos(box, stick, "vfat")
+
+
+def _formatted(box: Box, kind: str, format_it: tuple[str, ...]) -> Path:
+    stick = box.room / f"photos-{kind}.raw"
+    stick.unlink(missing_ok=True)
+    with stick.open("wb") as file:
+        file.truncate(_BYTES)
+    subprocess.run([*format_it, stick], check=True, stdout=subprocess.DEVNULL)
+    return stick
+
+
+def _ask(box: Box, stick: Path, kind: str) -> None:
+    """Plug it in and agree."""
+    box.pi.plug_in(stick)
+    wait(f"the question about the {kind} stick", lambda: box.state() == "setup")
+    box.pi.press(1.5)
+    wait("the copy", lambda: bool(_report(box)))
+
+
+def _report(box: Box) -> dict[str, object]:
+    return dict(json.loads(box.pi.run("cat /run/piboothup/stick/copy 2>/dev/null || echo '{}'")))
+
+
+def _wait_for_end(box: Box, wanted: CopyState) -> None:
+    wait("the copy's end", lambda: _report(box).get("state") not in (None, CopyState.COPYING, CopyState.PULLED))
+    expect_equal("how the copy ended", _report(box)["state"], wanted)
+
+
+def _expect_left_alone(box: Box) -> None:
+    """The unit has ended, and nothing keeps the stick."""
+    wait("the unit's end", lambda: not box.pi.holds("systemctl is-active --quiet 'piboothup-stick-copy@*'"))
+    expect("no unit has failed", not box.pi.run("systemctl list-units --failed --no-legend 'piboothup-*'").strip())
+    expect("no process keeps the stick", not box.pi.holds(f'findmnt --source "{_DISK}"'))
+
+
+def _expect_photos(box: Box, stick: Path, kind: str) -> None:
+    """Each photo is on the stick once, byte for byte."""
+    there = _with_mounted(box, stick, kind, f"find '/mnt/{FOLDER}' -name '*.jpg' -exec sha256sum {{}} +")
+    found = sorted(line[:16] for line in there.splitlines() if " " in line)
+    expect_equal(f"photos on the {kind} stick", found, sorted(Path(name).stem[-16:] for name in box.photos()))
+
+
 def _with_mounted(box: Box, stick: Path, kind: str, command: str, content: str = "") -> str:
     """Run a command in the box with the stick at /mnt, as one without the label that the booth looks for."""
     box.pi.plug_in(stick)
     wait("the stick's disk", lambda: box.pi.holds(f'test -b "{_DISK}"'))
     said = box.pi.run(f"mount -t {kind} {_DISK} /mnt && {command} && umount /mnt", content)
     box.pi.pull_out()
+    wait("no question about it", lambda: box.state() == "ready")
     return said
