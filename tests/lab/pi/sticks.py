@@ -109,10 +109,11 @@ def _formatted(box: Box, kind: str, format_it: tuple[str, ...]) -> Path:
 
 def _ask(box: Box, stick: Path, kind: str) -> None:
     """Plug it in and agree."""
+    former = _report(box).get("asked_ns")
     box.pi.plug_in(stick)
     wait(f"the question about the {kind} stick", lambda: box.state() == "setup")
     box.pi.press(1.5)
-    wait("the copy", lambda: bool(_report(box)))
+    wait("the copy", lambda: _report(box).get("asked_ns") != former)
 
 
 def _report(box: Box) -> dict[str, object]:
