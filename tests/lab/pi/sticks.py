@@ -28,7 +28,7 @@ _FOR_PHOTOS = {
     "ext4": ("mkfs.ext4", "-q"),
 }
 _PHOTOS = 4
-_LONGEST_WAIT_S = 8.0
+_LONGEST_WAIT_S = 1.5
 _BYTES = 64 << 20
 _DISK = "$(lsblk --noheadings --output PATH,TRAN | sed -n 's/ *usb$//p' | head -n 1)"
 _ANSWER = "piboothup-status.txt"
