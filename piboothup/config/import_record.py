@@ -1,8 +1,8 @@
 """Record of the newest import of the file on the card: which file it was, what was wrong with it, what is still due.
 
-Root's helper writes it last: its stamp tells both services that root's settings or the key are new, and after a power
-cut before that the import is done again. What the file says of event and key counts once all the same: root's
-settings have a note of the file they are from.
+Root's helper writes it last: its stamp tells both services that root's settings or the key are new. Before it takes
+a new file it writes one that owes all steps: after a power cut the import is done again. What the file says of event
+and key counts once all the same: root's settings have a note of the file they are from.
 """
 
 from __future__ import annotations

@@ -97,6 +97,8 @@ def run(
     taking = Import(box, done, note, is_due, record.later if is_late else ())
     taking.first_said = record.said if is_late else ""
     taking.other_event = "" if recorded else root_settings_file.unnoted_event(box.settings_file)
+    if recorded and not is_taken:
+        _begin(box, record, [*(hashes[name] for name in found), *unread_marks], taking)
     left = taking.take(content, [hashes[name] for name in found[1:]])
     _note_country(box, done)
     answer(box.boot, box.id, done)
@@ -111,6 +113,21 @@ def run(
         put_in_force(done.file.country)
         _forget_owed(box, _RADIO)
     return done
+
+
+def _begin(box: Box, record: ImportRecord, lying: Sequence[str], taking: Import) -> None:
+    """Record that the first of these files is taken from now on: an import that is cut owes all its steps.
+
+    Else the former record would hide the new note, and the file's words would be said anew by the next start.
+    """
+    said = taking.first_said or boot_start(box.clock)
+    begun = replace(record, sha256=" ".join(lying), owed=taking.steps, said=said, later=taking.later)
+    try:
+        keep_record(box, begun)
+    except OSError as error:
+        log.error("import not recorded reason=%s", error.strerror or error)
+        with contextlib.suppress(OSError):  # the note stands in for it
+            durable.remove(box.etc / import_record.FILE)
 
 
 def _tidy(box: Box) -> None:

@@ -156,6 +156,12 @@ class Import:
         return self._clear(content)
 
     @property
+    def steps(self) -> tuple[str, ...]:
+        """All steps that such a file may have."""
+        networks = range(1, len(self._file.networks) + 1)
+        return (WORDS, *(f"network {number}" for number in networks), _COUNTRY)
+
+    @property
     def owed_said(self) -> str:
         """Moment by which the file's words were said, if they are owed."""
         return (self.first_said or boot_start(self._box.clock)) if WORDS in self.owed else ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import os
 import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.booth.storage import StorageMonitor
 from piboothup.clock import moment
 from piboothup.commands.common import service_config
-from piboothup.config import GOOD_FILE, Secret
+from piboothup.config import GOOD_FILE, Secret, import_record
 from piboothup.config.codes import BoothCode, make, parse
 from piboothup.setup import boot_import, code_import, radio
 from piboothup.setup.boot_import import PENDING
@@ -521,10 +523,12 @@ def refuse_card(box: History, file: str) -> None:
         patched.setattr(durable, "replace", refuse)
         if file == UNREAD:
             patched.setattr(Path, "open", _fail)
-        box.take_card()
+        with pytest.raises(OSError, match="Input") if file == RECORD else contextlib.nullcontext():
+            box.take_card()
 
 
-REFUSED = ["settings.toml", "settings.toml.last", "key", UNREAD]
+RECORD = import_record.FILE
+REFUSED = ["settings.toml", "settings.toml.last", "key", RECORD, UNREAD]
 
 
 @pytest.mark.parametrize("file", REFUSED)
@@ -612,6 +616,79 @@ def test_f12_a_wipe_of_all_outlasts_a_card_that_failed(box: History, file: str) 
         assert box.in_force() == ""
     box.name_on_card("tonight1")
     assert box.in_force() == "tonight1"
+
+
+def say_later(box: History, store: SettingsStore, by: str) -> str:
+    """Choose an event or wipe all, a minute later; the event that is in force from then on."""
+    box.clock.pass_s(60)
+    if by == "wipe":
+        take(open_spool(box.spool.directory, box.clock), jpeg(), store.active.context)
+        box.wipe_all()
+        return ""
+    store.choose(link_id="tonight1", album_id="")
+    return "tonight1"
+
+
+@pytest.mark.parametrize("by", ["menu", "wipe"])
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("fails", ["the record", "all after the settings"])
+def test_f12_a_card_whose_record_failed_ends_no_later_word(box: History, by: str, is_first: bool, fails: str) -> None:
+    """The disk of the system has an error, or is read-only from then on."""
+    if not is_first:
+        box.card(PLAIN[0])
+    box.start()
+    box.name_on_card("card1234")
+    box.power_on()
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("replace", "remove"):
+            do = getattr(durable, name)
+
+            def refuse(path: Path, *given: Any, _do: Callable[..., None] = do, **how: Any) -> None:
+                is_later = box.settings.exists() and b"card1234" in box.settings.read_bytes()
+                if path.parent == box.box.etc and (is_later if fails != "the record" else path.name == RECORD):
+                    _fail()
+                _do(path, *given, **how)
+
+            if name == "replace" or fails != "the record":
+                patched.setattr(durable, name, refuse)
+        with pytest.raises(OSError, match="Input"):
+            box.take_card()
+    store = box.booth()
+    assert store.active.context.link_id == "card1234"
+    wanted = say_later(box, store, by)
+    assert [box.in_force() for _ in range(2)] == [wanted] * 2
+    box.name_on_card("card5678")
+    assert box.in_force() == "card5678"
+
+
+class Cut(BaseException):
+    """The power goes."""
+
+
+@pytest.mark.parametrize("by", ["menu", "wipe"])
+@pytest.mark.parametrize("at", ["key", "settings.toml", "settings.toml.last", "piboothup.toml", RECORD])
+def test_f12_a_card_whose_import_was_cut_ends_no_later_word(box: History, by: str, at: str) -> None:
+    """The import runs beside the booth: something was chosen in the same boot before."""
+    box.card(PLAIN[0])
+    box.start()
+    box.card('[eventpics]\napi_key = "canary-key-1234"\nlink_id = "card1234"')
+    box.power_on()
+    wanted = say_later(box, box.booth(), by)
+    replace = durable.replace
+
+    def cut(path: Path, *given: Any, **how: Any) -> None:
+        if path.name == at and (at != RECORD or b"card1234" in box.settings.read_bytes()):
+            raise Cut
+        replace(path, *given, **how)
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(Cut):
+        patched.setattr(durable, "replace", cut)
+        box.take_card()
+    assert [box.in_force() for _ in range(2)] == [wanted] * 2
+    assert "canary" in (box.box.etc / "key").read_text()
+    assert "canary" not in (box.box.boot / "piboothup.toml").read_text()
+    box.name_on_card("card5678")
+    assert box.in_force() == "card5678"
 
 
 def test_f12_a_card_after_a_choice_of_another_thing_counts(box: History) -> None:
