@@ -274,8 +274,9 @@ class Uploader:
         return contexts.read_record(self._spool.directory / CONTEXTS, context_id)
 
     def _retry_marking(self) -> None:
+        """Move sent photos out of new/ that could not be moved before; of those of another disk none lies here."""
         for name, context in self._scheduler.unmarked():
-            if self._workers[0].mark_sent(name, context):
+            if self._spool.is_waiting(name) and self._workers[0].mark_sent(name, context):
                 self._scheduler.forget_photo(name)
 
     def _shut_down(self) -> None:

@@ -147,6 +147,7 @@ class ApiSession:
         known = self._scheduler.snapshot()
         photos = known.waiting.total() + known.sent.total()
         try:
+            self._spool.refuse_another_disk(self._spool.session)
             if known.events != account.events:
                 self._spool.write_events(list(account.events))
             if account.anchor is not None and self._is_new_anchor(account.anchor, photos):

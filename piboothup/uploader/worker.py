@@ -132,16 +132,20 @@ class Worker:
             self._verified.discard(name)
 
     def mark_sent(self, name: PhotoName, context: Context) -> bool:
-        """Move a photo that the album of `context` has into sent/; return False when that fails for now."""
+        """Move a photo that the album of `context` has into sent/; return False when that fails for now.
+
+        A photo that is not found may come back, with the disk that it lies on or by somebody's hand: that it is not
+        there is no reason to forget that it was sent. Nothing is written for it meanwhile.
+        """
         try:
+            self._refuse_another_disk()
+            self._spool.path(name).lstat()
             self._record_actual_album(name, context)
             handover.mark_sent(self._spool, name)
         except durable.Locked:
             log.info("sent but not moved photo=%s reason=an assignment is under way", name)
             return False
         except OSError as error:
-            if self._is_gone(name) and not self._spool.has_moved():  # somebody moved it
-                return True
             log.warning("sent but not moved photo=%s reason=%s", name, error.strerror)
             return False
         return True
@@ -158,6 +162,10 @@ class Worker:
         except OSError as error:
             log.error("album not noted photo=%s reason=%s", name, error.strerror)
 
+    def _refuse_another_disk(self) -> None:
+        """Raise OSError when another disk is there: what is known of a photo on its way is not written onto it."""
+        self._spool.refuse_another_disk(self._spool.session)
+
     def _is_gone(self, name: PhotoName) -> bool:
         """Whether the photo is surely no longer in new/; an unreadable card is no proof."""
         try:
@@ -169,6 +177,7 @@ class Worker:
     def _quarantine(self, name: PhotoName) -> None:
         log.error("damaged photo=%s", name)
         try:
+            self._refuse_another_disk()
             handover.quarantine(self._spool, name)
         except OSError as error:
             self._on_unreadable(name, error)
@@ -176,6 +185,9 @@ class Worker:
             self._scheduler.forget_photo(name, damaged=True)
 
     def _on_unreadable(self, name: PhotoName, error: OSError) -> None:
+        if self._spool.has_moved():  # it says nothing of this photo
+            self._scheduler.postpone(name, _RETRY_AFTER_DISK_CHANGE_S)
+            return
         if isinstance(error, FileNotFoundError):  # somebody moved it
             self._scheduler.forget_photo(name)
             return
@@ -203,6 +215,7 @@ class Worker:
 
     def _park(self, name: PhotoName, sentence: str) -> None:
         try:
+            self._refuse_another_disk()
             handover.park(self._spool, name, sentence)
         except OSError as error:
             if isinstance(error, FileNotFoundError) and self._is_gone(name):  # somebody moved it

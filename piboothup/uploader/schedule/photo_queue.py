@@ -71,7 +71,10 @@ def _changed_ns(folder: Path) -> int:
 
 
 Unmarked = dict[PhotoName, Context]
-"""Sent photos that still lie in new/, neither counted nor chosen, with the context whose album has them."""
+"""Sent photos that could not be moved out of new/, with the context whose album has them.
+
+They are neither counted nor chosen, on whatever disk one lies: a name is of one photo alone, by its hash.
+"""
 
 
 class PhotoQueue:
@@ -133,7 +136,7 @@ class PhotoQueue:
         `entry`: what is written about its context; used if the last listing did not have the context.
         """
         text = str(name)
-        if _position(text) <= self._newest_known:
+        if _position(text) <= self._newest_known or name in self.unmarked:
             return
         self._newest_known = _position(text)
         self._entries.setdefault(name.context, entry)

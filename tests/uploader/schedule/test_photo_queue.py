@@ -219,6 +219,15 @@ def test_a_postponed_photo_of_a_held_event_comes_after_the_hold() -> None:
     assert queue.choose(1000) is None
 
 
+def test_s04_a_hint_brings_back_no_photo_that_is_sent_already() -> None:
+    queue = PhotoQueue({photo(1): PARTY})
+    queue.add(photo(1), WRITTEN[PARTY.id])
+    assert queue.choose(0) is None
+    assert not queue.waiting
+    queue.add(photo(2), WRITTEN[PARTY.id])
+    assert queue.choose(0) == photo(2)
+
+
 def test_a_postponed_photo_held_for_good_comes_when_listed_again() -> None:
     queue, name = PhotoQueue({}), photo(1)
     queue.reload([str(name)], WRITTEN)
