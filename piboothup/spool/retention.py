@@ -38,6 +38,8 @@ def sweep(spool: Spool, keep_days: int, min_free_mb: int) -> int:
     if not short:
         gone = (name for name in gone if _is_old(spool, name, (now_ms or 0) - keep_days * _DAY_MS))
     chosen = heapq.nsmallest(BATCH_PHOTOS, gone, key=lambda name: name.order)
+    if spool.has_moved():  # the room or the names may be another disk's
+        return 0
     deleted = handover.retire(spool, chosen) if chosen else 0
     if deleted:
         log.info("retired photos=%d reason=%s", deleted, "room" if short else "age")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from piboothup.spool import commit, handover, retention
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.listing import NEW, PARKED, SENT
+from piboothup.spool.names import PhotoName
 from piboothup.spool.retention import BATCH_PHOTOS, sweep
 from piboothup.spool.store import Spool
 from tests.spool.test_faults import Room
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, jpeg, names_in_new, open_spool, take
+from tests.support.photos import PARTY, files, jpeg, names_in_new, open_spool, take
 
 DAY_S = 86_400
 
@@ -165,6 +167,39 @@ def test_for_room_the_oldest_sent_go_first_and_a_batch_at_a_time(
     assert sweep(spool, keep_days=30, min_free_mb=500) == 0
     assert list(spool.names(NEW)) == [waiting]
     assert len(spool.photos_of(PARTY)) == BATCH_PHOTOS + 6
+
+
+@pytest.mark.parametrize("at", ["room", "names"])
+def test_f11_retention_deletes_nothing_on_a_disk_that_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Neither for want of room on the disk that has left, nor does it note that disk's photos on the other."""
+    here, there = (open_spool(tmp_path / name, HandClock()) for name in ("here", "there"))
+    for number in range(5):
+        handover.mark_sent(here, take(here, jpeg(number)))
+    handover.mark_sent(there, take(there, jpeg(10)))
+    before = files(there.directory)
+
+    def change() -> None:
+        here.directory.rename(tmp_path / "aside")
+        there.directory.rename(here.directory)
+
+    def statvfs(_: Path) -> Room:
+        if at == "room":
+            change()
+        return Room(499, 5000)
+
+    def names(place: str) -> Iterator[PhotoName]:
+        yield from listed(place)
+        if at == "names":
+            change()
+
+    listed = here.names
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    monkeypatch.setattr(here, "names", names)
+    with here.lock("booth"):
+        assert sweep(here, keep_days=0, min_free_mb=500) == 0
+    assert files(here.directory) == before
 
 
 def test_p11_power_cut_mid_retention_keeps_new_and_counts_right(

@@ -83,3 +83,9 @@ def identity_in(unique_id: str) -> Identity | None:
 def names_in_new(spool: Spool) -> list[PhotoName]:
     """Every photo in new/, oldest first."""
     return sorted(spool.names(NEW), key=lambda name: name.order)
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """All files and folders below `root`; of a folder no bytes."""
+    found = sorted(root.rglob("*"))
+    return {str(path.relative_to(root)): path.read_bytes() if path.is_file() else b"" for path in found}

@@ -21,7 +21,7 @@ from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.session import ApiSession
 from piboothup.uploader.trusted_time import TrustedTime
 from piboothup.uploader.worker import Worker
-from tests.support.photos import PARTY, jpeg, open_spool, take
+from tests.support.photos import PARTY, files, jpeg, open_spool, take
 from tests.support.uploader import Desk, connect
 
 
@@ -63,12 +63,6 @@ def parts(desk: Desk) -> Parts:
     line = UploadScheduler(desk.clock, lambda: 0.5, 1, {}, paused=False, refused=False)
     session = ApiSession(desk.config, spool, desk.clock, TrustedTime(spool, desk.clock), line, connect)
     return Parts(spool, line, session, Worker(spool, desk.clock, line, session, 1))
-
-
-def files(root: Path) -> dict[str, bytes]:
-    """All files and folders below `root`; of a folder no bytes."""
-    found = sorted(root.rglob("*"))
-    return {str(path.relative_to(root)): path.read_bytes() if path.is_file() else b"" for path in found}
 
 
 def test_f11_the_uploader_starts_anew_on_the_disk_that_came(desk: Desk, tmp_path: Path) -> None:
