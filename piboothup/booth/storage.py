@@ -16,7 +16,6 @@ from piboothup.config import GOOD_FILE, Config, good_copy
 from piboothup.problems import Problem, problem
 from piboothup.spool import choices, commit, durable, wipe_journal
 from piboothup.spool.disk import choice_record, hidden_photos, known_spools
-from piboothup.spool.disk.choice_record import ChoiceRecord
 from piboothup.spool.layout_version import SpoolUnusable, read_id
 from piboothup.spool.listing import COMMITTED, SENT
 from piboothup.spool.recovery import recover
@@ -250,11 +249,8 @@ class StorageMonitor:
         if self._known_spools_file is None or stamp == self._recorded_choice:
             return
         try:
-            chosen, folder = choices.read(directory, self._good_config), self._known_spools_file.parent
-            record = ChoiceRecord(read_id(directory), choices.Said.by(self._good_config).event)
-            is_older = not chosen.link_id and choice_record.read(folder).over == record.over  # ended by that record
-            if chosen.link_id is not None and chosen is not choices.UNKNOWN and record.spool and not is_older:
-                choice_record.write(folder, record)
+            folder = self._known_spools_file.parent
+            choice_record.note(folder, directory, read_id(directory), self._good_config)
         except OSError as error:
             log.error("choice not noted reason=%s", error.strerror or error)
         else:

@@ -26,10 +26,13 @@ from piboothup.setup import wifi_profiles
 from piboothup.spool import durable, handover, wipe_journal
 from piboothup.spool.admin import assign, counts, export, inventory, report, wipe
 from piboothup.spool.admin.inventory import Attribution
-from piboothup.spool.disk import hidden_photos
+from piboothup.spool.disk import choice_record, hidden_photos
+from piboothup.spool.layout_version import read_id
 from piboothup.spool.listing import HELD, KEPT, NEW, PARKED, QUARANTINE, WITHDRAWN
 from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.text import Count, one_line
+
+log = logging.getLogger(__name__)
 
 _WORDS = {NEW: "waits", HELD: "held", PARKED: "parked", KEPT: "kept", WITHDRAWN: "withdrawn"}
 """State of a photo by its folder, in the list of those that the album does not have."""
@@ -181,7 +184,8 @@ def assign_photos(given: argparse.Namespace) -> int:
 
 def wipe_photos(given: argparse.Namespace) -> int:
     """Delete an event's photos, or all."""
-    spool = _opened(load(given))
+    settings = load(given)
+    spool = _opened(settings)
     with _without_booth(spool) as in_use:
         held = wipe.survey(spool, booth_runs=in_use is not None)
     foreign = inventory.take_inventory(spool.directory).foreign
@@ -203,6 +207,8 @@ def wipe_photos(given: argparse.Namespace) -> int:
     with _in_the_journal(), _without_booth(spool) as in_use:
         try:
             receipt = wipe.wipe(spool, chosen, unsent=given.unsent, in_use=in_use or ())
+            if config.find(given.config) == config.DEFAULT_PATH:
+                _note_choice(spool, settings)
         except KeyboardInterrupt:
             if wipe_journal.read(spool.directory) is not None:
                 print("piboothup: the wipe has begun: it goes on with the next start or command.", file=sys.stderr)
@@ -213,6 +219,15 @@ def wipe_photos(given: argparse.Namespace) -> int:
     for path in foreign:
         print(f"Not piboothup's, so it stays: {one_line(str(path))}")
     return OK
+
+
+def _note_choice(spool: Spool, settings: config.Config) -> None:
+    """Record outside the spool what the wipe ended, as a running booth does: else another disk brings it back."""
+    try:
+        folder, directory = config.known_spools_file().parent, spool.directory
+        choice_record.note(folder, directory, read_id(directory), settings)
+    except OSError as error:
+        log.error("choice not noted reason=%s", error.strerror or error)
 
 
 def _show(held: list[wipe.EventPhotos]) -> None:

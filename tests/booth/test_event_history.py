@@ -28,6 +28,7 @@ from piboothup.spool.admin import wipe, wipe_steps
 from piboothup.spool.disk import choice_record
 from piboothup.spool.disk.choice_record import ChoiceRecord
 from piboothup.spool.handover import mark_sent
+from piboothup.spool.layout_version import read_id
 from piboothup.spool.listing import NEW, SENT
 from piboothup.spool.store import Spool
 from piboothup.text import read_bytes
@@ -130,6 +131,11 @@ class History:
         plan = wipe.plan(wipe.survey(self.spool, booth_runs=False), None)
         wipe.wipe(self.spool, plan, unsent=True)
         self.last = ""
+
+    def note_wipe(self) -> None:
+        """Record outside the spool what a wipe has ended, as its command does."""
+        used = service_config(argparse.Namespace(config=str(self.config)))
+        choice_record.note(self.root, self.spool.directory, read_id(self.spool.directory), used.config)
 
 
 @pytest.fixture
@@ -340,12 +346,24 @@ def test_f12_without_its_disk_a_choice_gives_way_to_none(box: History, meanwhile
     assert box.in_force() == "tonight2"
 
 
-def test_f12_after_a_wipe_another_disk_brings_no_event_back(box: History) -> None:
-    """Root's settings have the former guests' event still."""
-    box.code(eventpics={"link_id": "former12"})
-    box.start()
+@pytest.mark.parametrize("starts_between", [True, False])
+@pytest.mark.parametrize("by", ["code", "card", "config"])
+def test_f12_after_a_wipe_another_disk_brings_no_event_back(box: History, by: str, starts_between: bool) -> None:
+    """Root's settings, or the config, have the former guests' event still."""
+    match by:
+        case "code":
+            box.code(eventpics={"link_id": "former12"})
+        case "card":
+            box.name_on_card("former12")
+        case "config":
+            box.hand("former12")
+    take(open_spool(box.spool.directory, box.clock), jpeg(), box.start().active.context)
+    box.clock.pass_s(5)
     box.wipe_all()
-    assert box.in_force() == ""
+    if starts_between:
+        assert box.in_force() == ""
+    else:
+        box.note_wipe()
     box.spool.directory.rename(box.root / "away")
     for _ in range(2):
         assert box.in_force() == ""

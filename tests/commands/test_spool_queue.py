@@ -16,14 +16,17 @@ import pytest
 from piboothup import status
 from piboothup.cli import main
 from piboothup.clock import SystemClock
-from piboothup.spool import commit, durable, handover, wipe_journal
+from piboothup.config import load_effective
+from piboothup.spool import choices, commit, durable, handover, wipe_journal
 from piboothup.spool.admin import wipe_steps
 from piboothup.spool.admin.inventory import take_inventory
 from piboothup.spool.admin.wipe import FLASH, plan, survey, wipe
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.contexts import Context, context_for
-from piboothup.spool.disk import hidden_photos
+from piboothup.spool.disk import choice_record, hidden_photos
+from piboothup.spool.disk.choice_record import ChoiceRecord
 from piboothup.spool.event_titles import AlbumEvent
+from piboothup.spool.layout_version import read_id
 from piboothup.spool.listing import HELD, KEPT, NEW, SENT, WITHDRAWN
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
@@ -189,6 +192,20 @@ def test_a_confirmed_wipe_ends_in_a_receipt_that_names_nobody(desk: Path, spool:
     receipt = f"Box {spool.box}: 3 taken, 2 in the album, 0 left"
     assert result.stdout.splitlines()[1:] == [receipt, FLASH]
     assert photos(spool) == 1
+
+
+@pytest.mark.parametrize("is_box", [True, False])
+def test_f12_a_wipe_is_noted_outside_its_disk(
+    desk: Path, spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_box: bool
+) -> None:
+    """Else the config's event is in force again on another disk. A desk is no box."""
+    (folder := tmp_path / "default").mkdir()
+    monkeypatch.setattr("piboothup.config.file.DEFAULT_DIRECTORY", folder)
+    for module in ("piboothup.config.file", "piboothup.config") if is_box else ():
+        monkeypatch.setattr(f"{module}.DEFAULT_PATH", desk)
+    assert queue(desk, "wipe", "--all", "--unsent", typed="2\n").returncode == 0
+    noted = ChoiceRecord(read_id(spool.directory), choices.Said.by(load_effective(desk).config).event)
+    assert choice_record.read(folder) == (noted if is_box else ChoiceRecord())
 
 
 def test_a_wipe_of_what_the_album_has_asks_nothing(desk: Path, spool: Spool) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from piboothup.config import Config
 from piboothup.records import dataclass
-from piboothup.spool import durable
+from piboothup.spool import choices, durable
 from piboothup.status import Report
 from piboothup.text import read_bytes
 
@@ -33,6 +34,17 @@ def read(folder: Path) -> ChoiceRecord:
         return ChoiceRecord.from_json(json.loads(read_bytes(folder / FILE)))
     except (OSError, ValueError, RecursionError):
         return ChoiceRecord()
+
+
+def note(folder: Path, directory: Path, spool: str, config: Config) -> None:
+    """Record that an event was chosen in this spool, or that a wipe has ended all. Raises OSError.
+
+    `directory`, `spool`: its path and id.
+    """
+    chosen, record = choices.read(directory, config), ChoiceRecord(spool, choices.Said.by(config).event)
+    is_older = not chosen.link_id and read(folder).over == record.over  # ended by the record that is there
+    if chosen.link_id is not None and chosen is not choices.UNKNOWN and record.spool and not is_older:
+        write(folder, record)
 
 
 def write(folder: Path, record: ChoiceRecord) -> None:
