@@ -7,7 +7,7 @@ The loop waits for no card, no socket and no bus, so that a press is answered wh
 one device: the camera's thread the camera, the saver's the card, the panel's the I2C bus.
 
 The start is in the order of what a guest waits for: the spool; the camera, whose libraries take longest, by itself;
-and after it button, light and panel (`device_start`); and housekeeping, which would delay the camera by 5 ms.
+and after it button, light and panel (`device_start`).
 """
 
 from __future__ import annotations
@@ -125,8 +125,7 @@ class BoothService:
         parts = config, spool, runtime, store, self._frames, devices, lambda: self._booth.health.fault
         self._actions = ActionThread(lambda ended: runner_class()(*parts, self._saver.recount, post, ended), post)
         self._housekeeping_heartbeat = Heartbeat(clock)
-        self._ended, self._state_changed = threading.Event(), threading.Event()
-        self._house_due = threading.Semaphore(0)
+        self._ended, self._state_changed, self._house_due = (threading.Event() for _ in range(3))
         heartbeats = {
             "camera": self._camera.heartbeat.last_ns,
             "panel": self._panel.heartbeat.last_ns,
@@ -192,9 +191,8 @@ class BoothService:
         def left_s(kept_s: float = 0.0) -> float:
             return max(0.0, (deadline_ns - self._clock.boottime_ns()) / 1e9 - kept_s)
 
-        self._ended.set()
-        self._state_changed.set()
-        self._house_due.release()
+        for event in (self._ended, self._state_changed, self._house_due):
+            event.set()
         farewell = self._view(self._clock.boottime_ns())
         if photos_are_safe := self._saver.stop(left_s()):
             self._panel.show(farewell)
@@ -289,11 +287,11 @@ class BoothService:
     # -- the other threads -------------------------------------------------------------------------------------
 
     def _keep_house_running(self) -> None:
-        """Check the card, the clock and the uploader's status once a second, first when "ready" is told.
+        """Check the card, the clock and the uploader's status once a second.
 
         The loop is woken last: earlier, it would have to wait for the GIL after each of this thread's system calls.
         """
-        while not (self._house_due.acquire(timeout=_HOUSEKEEPING_S) and self._ended.is_set()):
+        while not self._ended.is_set():
             self._housekeeping_heartbeat.beat(STORAGE_TIMEOUT_NS)
             try:
                 found = self._storage.check()
@@ -314,6 +312,8 @@ class BoothService:
             except Exception:  # the top of the thread: whatever lies in the spool, the next round may go better
                 log.exception("housekeeping failed")
             self._events.put(Tick())
+            self._house_due.wait(_HOUSEKEEPING_S)
+            self._house_due.clear()
 
     def _follow_disk(self) -> None:
         """Count photos and record anchors anew when the spool lies on another disk than before."""
@@ -334,7 +334,7 @@ class BoothService:
             if booth.state is not BoothState.STARTING and not self._actions.is_loading:
                 self._device_start.start_panel()  # not before "ready" is told: what draws takes half a second to load
                 self._actions.load()
-                self._house_due.release()
+                self._house_due.set()
             self._state_changed.wait(_STATUS_S)
             self._state_changed.clear()
         self._status.withdraw()

@@ -148,9 +148,13 @@ class Appliance:
     def take(self, timeout_s: float = _PATIENCE_S) -> None:
         """Press when the booth is ready, and wait for "saved"."""
         wait_until(lambda: self.booth().state == "ready", "the booth to be ready", timeout_s)
-        before = self.booth().photos
+        counted, before = self.booth().photos, set(self.photos())
         self.press()
-        wait_until(lambda: self.booth().photos > before, "the photo to be saved", timeout_s)
+
+        def is_saved() -> bool:
+            return self.booth().photos > counted and not before.issuperset(self.photos())
+
+        wait_until(is_saved, "the photo to be saved", timeout_s)
 
 
 def wait_until(happened: Callable[[], bool], what: str, timeout_s: float = _PATIENCE_S) -> None:

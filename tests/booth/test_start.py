@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import queue
 import subprocess
 import sys
 import threading
@@ -21,10 +20,9 @@ from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.led import LightPattern
 from piboothup.booth.operations.action_thread import runner_class
 from piboothup.booth.photo.saver import Saver
-from piboothup.booth.storage import StorageMonitor
 from piboothup.booth.threads import STORAGE_TIMEOUT_NS
 from piboothup.config import ButtonConfig
-from piboothup.problems import Problem, problem
+from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.support.booth import Box, awaited, hang_on
 from tests.support.deadline import PATIENCE_S, until
@@ -96,42 +94,6 @@ def loading(box: Box, held: threading.Event) -> Box:
 
     box.camera.open = load  # type: ignore[method-assign]
     return box
-
-
-@pytest.fixture
-def rounds(monkeypatch: pytest.MonkeyPatch) -> queue.SimpleQueue[bool]:
-    """Gets an item with each round of the housekeeping."""
-    begun, check = queue.SimpleQueue[bool](), StorageMonitor.check
-
-    def checked(storage: StorageMonitor) -> Problem | None:
-        begun.put(True)
-        return check(storage)
-
-    monkeypatch.setattr(StorageMonitor, "check", checked)
-    return begun
-
-
-def test_housekeeping_begins_when_ready_is_told(
-    loading: Box, held: threading.Event, rounds: queue.SimpleQueue[bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service, "_HOUSEKEEPING_S", PATIENCE_S)
-    loading.start()
-    until(lambda: (status.read(loading.runtime, "booth") or {}).get("state") == BoothState.STARTING)
-    assert rounds.empty()
-    held.set()
-    assert rounds.get(timeout=PATIENCE_S)
-    assert loading._service is not None
-    assert loading._service._booth.state is BoothState.READY
-
-
-def test_housekeeping_awaits_no_camera_that_hangs(
-    loading: Box, rounds: queue.SimpleQueue[bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service, "_HOUSEKEEPING_S", 0.01)
-    loading.start()
-    assert all(rounds.get(timeout=PATIENCE_S) for _ in range(3))
-    assert loading._service is not None
-    assert loading._service._booth.state is BoothState.STARTING
 
 
 def threads() -> set[str]:

@@ -124,8 +124,7 @@ class Saver:
         """Count the event's photos that were on the card before, once; may take a while with many."""
         tally = self._tally
         if tally.held is None:
-            found = self._spool.photos_of(tally.context)
-            tally.held = len(found - tally.own)
+            tally.held = len(self._spool.photos_of(tally.context) - tally.own)
 
     def start(self) -> None:
         """Start the thread, and the composer's if there is one."""
@@ -183,9 +182,11 @@ class Saver:
         """Have photos released that the operator has restored; what a session finds at its start is seen to there."""
         (seen_in, seen, back), session = self._ownerless, self._spool.session
         self._ownerless = _, held, withdrawn = session, *handover.without_guest(self._spool, self._withdrawn)
-        if session is seen_in and (held - seen or back - withdrawn):
-            for name in sorted(held - seen, key=lambda name: name.order):
-                self.move_held(MoveHeld(name, NEW))
+        if session is not seen_in:
+            seen, back = held - self._withdrawn, withdrawn
+        for name in sorted(held - seen, key=lambda name: name.order):
+            self.move_held(MoveHeld(name, NEW))
+        if held - seen or back - withdrawn:
             self.recount()
 
     def stop(self, timeout_s: float) -> bool:

@@ -471,6 +471,21 @@ def test_e3_a_photo_restored_after_its_frame_went_is_released(bench: Bench) -> N
     assert bench.photos() == [name]
 
 
+def test_e3_a_photo_restored_before_the_first_look_is_released(bench: Bench) -> None:
+    """Housekeeping comes late on a busy box: what was taken back since the start was in held/ for nobody then."""
+    (bench.spool.directory.parent / "frame.png").write_bytes(b"")
+    bench.config = dataclasses.replace(bench.config, photo=PhotoConfig(take_back_s=6))
+    commit.note_composition(bench.spool, "0123456789abcdef", originals=True)
+    came = bench.save(grey_frame(7 * S))
+    assert isinstance(came, Saved) and came.held is not None and bench.saver is not None
+    bench.saver.move_held(MoveHeld(came.held, WITHDRAWN))
+    assert bench.told.get(timeout=PATIENCE_S) == Withdrawn(None)
+    durable.move(bench.spool.path(came.held, WITHDRAWN), bench.spool.path(came.held, HELD))
+    bench.saver.keep_house()
+    assert bench.saver.stop(PATIENCE_S)
+    assert bench.photos() == [came.held]
+
+
 @pytest.mark.parametrize("place", [NEW, WITHDRAWN])
 def test_e3_a_held_photo_that_is_gone_is_tried_once(bench: Bench, place: str) -> None:
     bench.config = dataclasses.replace(bench.config, photo=PhotoConfig(take_back_s=6))
