@@ -607,8 +607,7 @@ def test_e2_e3_a_series_that_is_taken_back_gets_no_strip(box: Box) -> None:
     take_series(box)
     box.hold_s(1.5)
     until(lambda: len(list(box.spool.names(WITHDRAWN))) == 2)
-    box.clock.pass_s(10.0)
-    box.until_light(LightPattern.READY)
+    pass_until(box, lambda: box.turn() is LightPattern.READY)
     take_series(box)
     pass_until(box, lambda: box.photos() == 3)
     assert [name.seq for name in names_in_new(box.spool)] == [4, 5, 6]
