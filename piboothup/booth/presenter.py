@@ -134,6 +134,7 @@ class Presenter:
             upload_state=upload_status.state,
             waiting=upload_status.waiting,
             parked=upload_status.parked,
+            taken_back=settings.options.taken_back,
             has_event=bool(link_id),
             language=active.config.language,
             busy_hint=booth.busy_hint_until_ns > now_ns,

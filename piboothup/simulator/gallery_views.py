@@ -241,6 +241,7 @@ def menu_examples(box: View) -> dict[str, View]:
             waiting=12,
             checks={**_WELL, "wifi": False},
         ),
+        "menu-status-taken-back": replace(seen(chosen(first, "status")), checks=_WELL, line_turn=1, taken_back=2),
         "menu-status-help": replace(seen(chosen(first, "status")), checks=_WELL, line_turn=1),
         "menu-status-help-2": replace(seen(chosen(first, "status")), checks=_WELL, line_turn=2),
         "events": seen(at(chosen(first, "events"), box.event_title)),

@@ -10,13 +10,15 @@ import pytest
 from piboothup.booth.camera.thread import CameraThread
 from piboothup.booth.devices import Devices
 from piboothup.booth.flow.events import Tick
+from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.flow.pages import Page, PageKind
 from piboothup.booth.flow.save_health import SAME_REASON_LIMIT, SaveHealth
 from piboothup.booth.flow.state import Booth, FlowSettings
 from piboothup.booth.gpio.led import Light
 from piboothup.booth.operations.active_settings import SettingsStore
-from piboothup.booth.panel import idle
+from piboothup.booth.panel import idle, screens
 from piboothup.booth.panel.base import PanelDevice
+from piboothup.booth.panel.font import face
 from piboothup.booth.panel.i18n import texts
 from piboothup.booth.panel.thread import PanelThread
 from piboothup.booth.photo.saver import Saver
@@ -27,6 +29,7 @@ from piboothup.power import Supply
 from piboothup.problems import problem
 from piboothup.spool.store import Spool
 from piboothup.status import BoothState, UploaderState
+from tests.booth.panel.test_menu_screens import shows
 from tests.support.camera import FakeCamera
 from tests.support.clock import HandClock
 
@@ -111,6 +114,14 @@ def presenter(spool: Spool, clock: HandClock, config: Config) -> Presenter:
     panel = PanelThread(PanelDevice(), clock, spool.directory)
     saver = Saver(config, spool, store.active.context, spool.directory, lambda _: None)
     return Presenter(config, spool, clock, devices, camera, panel, saver, store)
+
+
+def test_e5_the_status_page_tells_what_was_taken_back(spool: Spool) -> None:
+    settings = replace(SETTINGS, options=MenuOptions(taken_back=2))
+    on_page = Booth(state=BoothState.MENU, page=Page(PageKind.STATUS))
+    view = presenter(spool, HandClock(), Config(eventpics=EVENT)).view(on_page, 0, settings)
+    rows = [screens.draw(replace(view, line_turn=turn)) for turn in range(5)]
+    assert [shows(row, "Not sent: 2", face("small")) for row in rows].count(True) == 1
 
 
 def test_album_code_shown_whenever_asked_for_in_menu(spool: Spool) -> None:

@@ -64,6 +64,8 @@ class MenuOptions:
     """The chosen event and album."""
     without_event: int = 0
     """Number of photos that wait for an event to be chosen."""
+    taken_back: int = 0
+    """Number of the event's photos that their guests took back."""
     languages: tuple[str, ...] = ()
     language: str = "en"
     countries: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from piboothup.booth.operations.active_settings import SettingsStore
 from piboothup.clock import Clock
 from piboothup.config import LANGUAGES, Config, EventPicsConfig
 from piboothup.records import replace
-from piboothup.spool.listing import COMMITTED, CONTEXTS, WAITING
+from piboothup.spool.listing import COMMITTED, CONTEXTS, WAITING, WITHDRAWN
 from piboothup.spool.store import Spool
 from piboothup.text import text_to_path
 
@@ -98,6 +98,7 @@ class MenuOptionsReader:
             countries=tuple(texts(options.language).menu.countries) if country.is_missing(self._root) else (),
             events=tuple(self._spool.events()),
             without_event=self._without_event,
+            taken_back=sum(name.context == active.context.id for name in self._spool.names(WITHDRAWN)),
             has_stick=STICK.exists(),
             is_new=self._is_new(event),
         )

@@ -150,7 +150,7 @@ def _with_photos(reason: str, view: View, words: Texts) -> str:
 
 
 def status(image: Image.Image, view: View, words: Texts) -> None:
-    """Draw the status page: each part with a tick or a cross; in turn the state of the upload and where help is."""
+    """Draw the status page: each part with a tick or a cross; in turn the upload, what was taken back, and help."""
     small = face("small")
     name_px = TEXT_PX - small.width_px(view.box) - 2 * GAP_PX
     small.draw(image, MARGIN_PX, TITLE_Y - 1, small.shortened(view.name, name_px))
@@ -163,7 +163,8 @@ def status(image: Image.Image, view: View, words: Texts) -> None:
             sign = icon("tick" if good else "cross")
             image.paste(255, (x, y), sign)
         small.draw(image, x + 12, y, word)
-    parts = [*small.balanced(bottom_line(view), TEXT_PX), *small.balanced(words.help, TEXT_PX)]
+    taken_back = [f"{words.not_sent}: {view.taken_back}"] if view.taken_back else []
+    parts = [*small.balanced(bottom_line(view), TEXT_PX), *taken_back, *small.balanced(words.help, TEXT_PX)]
     small.draw(image, MARGIN_PX, BOTTOM_Y + 1, parts[view.line_turn % len(parts)])
 
 

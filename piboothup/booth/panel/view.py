@@ -40,6 +40,8 @@ class View:
     """Photos that are not in the album yet."""
     parked: int = 0
     """Photos that the album refuses for good."""
+    taken_back: int = 0
+    """Photos of this event that their guests took back, as far as an operator is told."""
     has_event: bool = True
     language: str = "en"
     busy_hint: bool = False

@@ -13,7 +13,7 @@ from piboothup.booth.operations.menu_options import MenuOptionsReader
 from piboothup.config import Config, EventPicsConfig, LightConfig, PanelConfig, Secret
 from piboothup.spool.admin import assign
 from piboothup.spool.contexts import context_for
-from piboothup.spool.listing import CONTEXTS, HELD, NEW, PARKED, WAITING
+from piboothup.spool.listing import CONTEXTS, HELD, NEW, PARKED, WAITING, WITHDRAWN
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -47,6 +47,17 @@ def test_photos_without_event_counted_every_10_s_no_more_often(
         offered.read()
         clock.pass_s(1.0)
     assert counted_s == [100.0, 110.0, 120.0]
+
+
+@pytest.mark.parametrize(("passed_s", "told"), [(0.0, 2), (3600.0, 0)])
+def test_e3_e5_an_operator_is_told_what_was_taken_back(tmp_path: Path, passed_s: float, told: int) -> None:
+    clock = HandClock()
+    offered = menu_options_reader(tmp_path, PARTY, clock)
+    spool = open_spool(tmp_path, clock)
+    for number, link_id in enumerate(("abcd1234", "efgh5678", "abcd1234")):
+        take(spool, jpeg(number), context_for(link_id, "", ""), WITHDRAWN)
+    clock.pass_s(passed_s)
+    assert offered.read().taken_back == told
 
 
 def test_u07_the_menu_knows_whether_there_is_a_key(tmp_path: Path) -> None:
