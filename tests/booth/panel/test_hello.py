@@ -18,7 +18,6 @@ import pytest
 from PIL import Image
 
 from piboothup import config
-from piboothup.__main__ import _MEMBARRIER
 from piboothup.booth.panel import hello
 from piboothup.booth.panel.hello import Hello, Place
 from piboothup.booth.panel.oled import OledPanel, packed
@@ -230,16 +229,6 @@ def test_before_the_hello_nothing_heavy_is_imported(tmp_path: Path) -> None:
     found = ast.literal_eval(begun_by("--config", str(file), "booth", shown=f"({shown})"))
     assert found[:2] == (True, "[Errno 2]")
     assert found[2] & (HEAVY | SLOW) == set()
-
-
-@pytest.mark.process
-@pytest.mark.skipif(os.uname().machine not in _MEMBARRIER, reason="another machine has another number")
-@pytest.mark.parametrize(("word", "answer"), [("booth", "0"), ("status", "-1")])
-def test_a_booth_registers_for_barriers_before_it_has_threads(word: str, answer: str) -> None:
-    """The kernel refuses a barrier to a process that has not registered."""
-    number, private_expedited = _MEMBARRIER[os.uname().machine], 8
-    asked = f"__import__('ctypes').CDLL(None).syscall({number}, {private_expedited}, 0, 0)"
-    assert begun_by(word, shown=asked) == answer
 
 
 @pytest.mark.parametrize(
