@@ -85,6 +85,7 @@ def _in_copy(
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
         logging.root.handlers.clear()  # pytest's
         atexit._clear()  # pytest's too
+        sys.modules.pop("piboothup.__main__", None)  # a test may have imported it: runpy would warn
         if environment is not None:
             os.environ.clear()
             os.environ.update(environment)
