@@ -19,7 +19,9 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 
 import urllib3
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from piboothup.clock import Clock
@@ -276,3 +278,14 @@ class GuardedAdapter(HTTPAdapter):
         self.poolmanager = _Pools(
             guard, check_dates, num_pools=4, maxsize=1, socket_options=options, ssl_context=context
         )
+
+    def build_response(self, req: PreparedRequest, resp: urllib3.BaseHTTPResponse) -> Response:
+        """The response as it was received: requests would look for a charset and for cookies in its headers.
+
+        Of "text/plain; charset" requests before 2.33 makes an AttributeError, when the photo has been stored.
+        """
+        response = Response()
+        response.status_code = resp.status
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.raw = resp
+        return response

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import requests
 
 from piboothup.booth.panel.i18n import texts
 from piboothup.config import LANGUAGES, Secret
@@ -101,6 +102,38 @@ def test_n25_headers_without_end_are_no_answer(transport: Transport, lines: int,
             assert get(transport, liar.url).status == 200
         else:
             assert trouble(transport, liar.url).outcome is Outcome.RESET
+
+
+ODD_HEADERS = (
+    *("Content-Type: text/plain; charset", "Content-Type: ;charset=", "Content-Type: =;;;\t", "Content-Type:"),
+    *(
+        "Set-Cookie: =; expires; domain",
+        "Set-Cookie: a=b; expires=Tue, 99-Foo-0000",
+        "Content-Type: \xe9; charset=\xe9",
+    ),
+)
+
+
+@pytest.mark.parametrize("header", ODD_HEADERS)
+def test_f02_f05_an_odd_header_costs_no_photo(transport: Transport, photo: io.BufferedReader, header: str) -> None:
+    """requests 2.31 and 2.32, which Debian 13 has, fail at the first of them."""
+    with Liar(says("200 OK", b"", header)) as liar:
+        answer = put(transport, liar.url + SIGNED, photo)
+        assert (answer.status, answer.body_sent, answer.complete) == (200, True, True)
+        assert get(transport, liar.url).status == 200
+
+
+@pytest.mark.parametrize("name", ["get_encoding_from_headers", "extract_cookies_to_jar"])
+def test_f05_requests_does_not_interpret_headers(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise AttributeError("as of an odd header, in some version")
+
+    monkeypatch.setattr(requests.adapters, name, fails)
+    with Liar(says("200 OK", b"{}", "Content-Type: text/plain; charset")) as liar:
+        answer = get(transport, liar.url)
+    assert (answer.status, answer.content_type, answer.body) == (200, "text/plain; charset", b"{}")
 
 
 def test_n35_proxy_variables_and_netrc_are_not_obeyed(

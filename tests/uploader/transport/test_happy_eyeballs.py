@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -182,6 +183,31 @@ def test_n02_hung_lookup_given_up_late_answer_serves_next_one(names: Names, monk
         names.answer.set()
         assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
         names.all_asked(2 + 2)
+
+
+def test_n02_a_lookup_that_hangs_for_good_is_begun_anew(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As glibc's does, whose name server has accepted a connection and then says nothing."""
+    monkeypatch.setattr(happy_eyeballs, "_ANEW_S", 0.0)
+    names.hanging = {V4, V6}
+    with Liar(says("200 OK")) as liar, transport(SHORT) as made:
+        assert Caller(made, f"http://localhost:{liar.port}/").outcome() is Outcome.DNS
+        names.all_asked(2)
+        names.hanging = set()
+        assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
+        names.all_asked(4)
+
+
+def test_n02_hanging_lookups_are_begun_ever_less_often(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each keeps its thread: of a day there are some 150."""
+    names.hanging = {V4}
+    clock = HandClock()
+    monkeypatch.setattr(happy_eyeballs, "time", SimpleNamespace(monotonic=lambda: clock.boottime_ns() / 1e9))
+    lookups = happy_eyeballs.NameLookups()
+    begun: dict[object, int] = {}
+    for second in range(3000):
+        begun.setdefault(lookups._look_up("localhost", 9, V4), second)
+        clock.pass_s(1.0)
+    assert list(begun.values()) == [0, 60, 180, 420, 900, 1500, 2100, 2700]
 
 
 def test_n02_a_name_that_is_unknown_is_asked_for_again_each_time(names: Names) -> None:

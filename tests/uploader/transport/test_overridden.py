@@ -9,6 +9,7 @@ import http.client
 import inspect
 
 import pytest
+import requests
 import urllib3
 import urllib3.connection
 import urllib3.connectionpool
@@ -20,6 +21,7 @@ OVERRIDDEN = [
     (connection._Response, http.client.HTTPResponse, "begin", ["self"]),
     (connection._Connection, urllib3.connection.HTTPConnection, "_new_conn", ["self"]),
     (connection._TlsConnection, urllib3.connection.HTTPSConnection, "connect", ["self"]),
+    (connection.GuardedAdapter, requests.adapters.HTTPAdapter, "build_response", ["self", "req", "resp"]),
     (connection._Pools, urllib3.PoolManager, "_new_pool", ["self", "scheme", "host", "port", "request_context"]),
 ]
 
@@ -33,6 +35,7 @@ def test_overridden_method_is_still_the_librarys(ours: type, theirs: type, name:
 @pytest.mark.parametrize(
     ("caller", "name"),
     [
+        (requests.adapters.HTTPAdapter.send, "build_response"),
         (http.client.HTTPResponse.begin, "_read_status"),
         (urllib3.connection.HTTPConnection.connect, "_new_conn"),
         (urllib3.connection.HTTPSConnection.connect, "_new_conn"),
