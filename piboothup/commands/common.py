@@ -26,17 +26,19 @@ OK, FAILED, USAGE = 0, 1, 2
 _CONFIG = {"tomli": "tomli"}
 DRAWING = {"numpy": "numpy", "PIL.Image": "pil"}
 """What the booth needs; it imports that later than a command does, as the camera has priority."""
+_REQUESTS = {"requests": "requests ca-certificates"}
+"""requests 2.32 reads the trusted roots as it is imported."""
 NEEDED = {
     **dict.fromkeys(("services.run", "status.run", "doctor.run", "support_bundle.run", "setup.open_spool"), _CONFIG),
     **dict.fromkeys(("setup.import_file", "setup.show_networks"), _CONFIG),
     **{f"spool_queue.{name}_photos": _CONFIG for name in ("show", "report", "export", "assign", "wipe")},
     **dict.fromkeys(("spool_queue.retry_parked", "spool_queue.restore_withdrawn"), _CONFIG),
     "services.booth": _CONFIG,
-    "services.uploader": {**_CONFIG, "requests": "requests"},
+    "services.uploader": {**_CONFIG, **_REQUESTS},
     "camera.run": {**_CONFIG, **DRAWING, "simplejpeg": "simplejpeg"},
     "overlay.run": {**_CONFIG, **DRAWING, "simplejpeg": "simplejpeg"},
-    "albums.run": {**_CONFIG, "requests": "requests"},
-    "simulation.demo": {**_CONFIG, **DRAWING, "simplejpeg": "simplejpeg", "requests": "requests"},
+    "albums.run": {**_CONFIG, **_REQUESTS},
+    "simulation.demo": {**_CONFIG, **DRAWING, "simplejpeg": "simplejpeg", **_REQUESTS},
     "simulation.screens": DRAWING,
     "remote.screen": DRAWING,
     "qr.run": {**_CONFIG, "segno": "segno"},
