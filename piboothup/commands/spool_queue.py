@@ -114,7 +114,7 @@ def restore_withdrawn(given: argparse.Namespace) -> int:
                 handover.restore(spool, name)
         except OSError as error:
             raise CommandFails(f"A photo can't be moved ({error.strerror}): {_remedy(error)}.") from None
-        logging.getLogger(__name__).warning("restored photos=%d", len(wanted))
+        log.warning("restored photos=%d", len(wanted))
     count = Count(len(wanted))
     print(f"{count} {count:photo that was taken back waits|photos that were taken back wait} again.")
     if due := Count(sum(spool.path(name, HELD).exists() for name in wanted)):
@@ -320,10 +320,10 @@ class _Journal(logging.Handler):
 
 @contextlib.contextmanager
 def _in_the_journal() -> Iterator[None]:
-    log, journal = logging.getLogger("piboothup"), _Journal()
+    of_all, journal = logging.getLogger("piboothup"), _Journal()
     syslog.openlog("piboothup")
-    log.addHandler(journal)
+    of_all.addHandler(journal)
     try:
         yield
     finally:
-        log.removeHandler(journal)
+        of_all.removeHandler(journal)

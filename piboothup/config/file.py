@@ -91,7 +91,7 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
     names = (*good_copy.names_of(reading), *root.names) if is_whole and root.names is not None else None
     if names is not None and all_errors and not kept.exists:
         names += (good_copy.DEFAULTED,)
-    _warn_of_idle(reading, config)
+    _warn_without_effect(reading, config)
     over = root.reading
     warnings = (*reading.warnings, *(over.warnings if over else ()))
     has_unused = bool(reading.unused or (over and over.unused))
@@ -103,7 +103,7 @@ def load_effective(path: Path, box: str = "") -> EffectiveConfig:
     )
 
 
-def _warn_of_idle(reading: Reading, config: Config) -> None:
+def _warn_without_effect(reading: Reading, config: Config) -> None:
     """Warn of settings in the files that have no effect by themselves."""
     for dotted, sentence in without_effect(config):
         for each in (reading.over, reading):

@@ -53,9 +53,9 @@ def imported(box_id: str, names: list[str], content: bytes) -> Imported:
     if file.has_boxes and not file.own_table:
         done.notes.append(f"No [[box]] has the id {box_id}: only the common part counts.")
     said, _ = Reading.of_tables(file.settings, boot_file.FILE, "").merged_with(Config())
-    idle = dict(without_effect(said))
-    idle.pop("photo.originals", "")  # a frame may lie beside the file
-    done.notes += idle.values()
+    told = dict(without_effect(said))
+    told.pop("photo.originals", "")  # a frame may lie beside the file
+    done.notes += told.values()
     return done
 
 

@@ -4,8 +4,8 @@ The segment stands right after the first marker, as EXIF 2.32 section 4.5.4 want
 wants of a compressed picture. The time is written only when the caller trusts a clock: a wrong time is worse than
 none, as albums sort by it.
 
-The tables are written here: Pillow loads its reader of TIFF files for that, which costs the test photo, for which a
-start waits, 5 ms of processor time; and before 11.1 it left out the table of details in silence.
+The tables are written and read here: for that Pillow would load its reader of TIFF files, 5 ms of processor time
+within the test photo that a start waits for.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _table(tags: _Tags, starts_at: int) -> bytes:
 
 def _tables(photo: bytes) -> tuple[_Tags, _Tags]:
     """The tables of a photo by `with_exif`. Raises ValueError for another."""
-    if not photo.startswith((_EXIF + _TIFF), len(_MARKERS) + 2):
+    if not photo.startswith(_EXIF + _TIFF, len(_MARKERS) + 2):
         raise ValueError("there is no EXIF segment")
     tiff = photo[len(_MARKERS) + 2 + len(_EXIF) : len(_MARKERS) + int.from_bytes(photo[4:6], "big")]
     try:

@@ -1,7 +1,7 @@
 """urllib3's connections with other time-outs, and a guard by which other threads can cut an exchange.
 
 urllib3's connect time-out is also its send time-out, and nothing in it can be cut from outside. All overrides of
-urllib3 and http.client are here; `happy_eyeballs` makes the connection, `client` the exchange.
+requests, urllib3 and http.client are here; `happy_eyeballs` makes the connection, `client` the exchange.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ class GuardedAdapter(HTTPAdapter):
     def build_response(self, req: PreparedRequest, resp: urllib3.BaseHTTPResponse) -> Response:
         """The response as it was received: requests would look for a charset and for cookies in its headers.
 
-        Of "text/plain; charset" requests before 2.33 makes an AttributeError, when the photo has been stored.
+        Of "text/plain; charset" requests 2.31 and 2.32 make an AttributeError, when the photo has been stored.
         """
         response = Response()
         response.status_code = resp.status

@@ -30,9 +30,9 @@ after 1, 3 and 7 s, and by its first route, which is late for a network that com
 """
 _RESOLUTION_DELAY_S = 0.05
 """Resolution Delay of RFC 8305, 3, seconds: wait for the other family's look-up."""
-_ANEW_S, _LONGEST_S = 60.0, 600.0
-"""Age at which a look-up is no longer waited for, seconds, twice as much each time, up to the second. glibc waits for
-a name server's answer over TCP without end, and each such look-up keeps its thread.
+_NEW_LOOKUP_S, _NEW_LOOKUP_MAX_S = 60.0, 600.0
+"""Age of a look-up at which another is begun in its place, seconds; it doubles each time, up to the maximum. glibc
+waits for a name server's answer over TCP without end, and such a look-up keeps its thread.
 """
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
 
@@ -41,7 +41,7 @@ Option = tuple[int, int, int | bytes]
 Address = tuple[socket.AddressFamily, Any]
 _Found = Future[list[Address]]
 _LookUp = tuple[_Found, float, float]
-"""What is found, when it began, and the age at which another is begun, seconds."""
+"""What is found; when it began; and the age at which another is begun, both in seconds."""
 
 
 class NameLookups:
@@ -77,12 +77,13 @@ class NameLookups:
         raise next(filter(None, errors), socket.gaierror(socket.EAI_AGAIN, "the look-up takes too long"))
 
     def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
-        found, begun_s, anew_s = self._running.get((host, port, family), (None, 0.0, _ANEW_S / 2))
+        found, begun_s, longest_s = self._running.get((host, port, family), (None, 0.0, 0.0))
         now_s = time.monotonic()
-        if found is None or now_s - begun_s >= anew_s:
+        if found is None or now_s - begun_s >= longest_s:
             found = Future()
             threading.Thread(target=_resolve, args=(found, host, port, family), name="look-up", daemon=True).start()
-            self._running[host, port, family] = found, now_s, min(2 * anew_s, _LONGEST_S)
+            longest_s = min(max(_NEW_LOOKUP_S, 2 * longest_s), _NEW_LOOKUP_MAX_S)
+            self._running[host, port, family] = found, now_s, longest_s
         return found
 
 

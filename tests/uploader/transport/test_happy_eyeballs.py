@@ -187,7 +187,7 @@ def test_n02_hung_lookup_given_up_late_answer_serves_next_one(names: Names, monk
 
 def test_n02_a_lookup_that_hangs_for_good_is_begun_anew(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     """As glibc's does, whose name server has accepted a connection and then says nothing."""
-    monkeypatch.setattr(happy_eyeballs, "_ANEW_S", 0.0)
+    monkeypatch.setattr(happy_eyeballs, "_NEW_LOOKUP_S", 0.0)
     names.hanging = {V4, V6}
     with Liar(says("200 OK")) as liar, transport(SHORT) as made:
         assert Caller(made, f"http://localhost:{liar.port}/").outcome() is Outcome.DNS

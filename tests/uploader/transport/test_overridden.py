@@ -1,4 +1,4 @@
-"""Private parts of urllib3 and http.client that `transport/connection.py` overrides or reads: all still there.
+"""What `transport/connection.py` overrides of requests, urllib3 and http.client, or reads: all still there.
 
 An update that moves one of them would be silent: our override would never be called.
 """
