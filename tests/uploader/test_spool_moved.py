@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,6 +98,18 @@ def test_f11_a_photo_on_its_way_is_not_marked_on_another_disk(desk: Desk, tmp_pa
     assert (list(old.names(NEW)), list(old.names(SENT))) == ([late], [])
     boots = (desk.booth.directory / "boots").glob("*.jsonl")
     assert not any("1800000000777" in boot.read_text() for boot in boots)
+
+
+def test_f11_nothing_is_marked_on_a_copy_of_the_disk(desk: Desk, tmp_path: Path) -> None:
+    """It has the same photo, but its lock is not held."""
+    late = desk.take()
+    shutil.copytree(desk.booth.directory, tmp_path / "other")
+    spool, _, _, worker = parts(desk)
+    with spool.lock("uploader"):
+        change_disk(desk, tmp_path)
+        before = files(desk.booth.directory)
+        assert not worker.mark_sent(late, PARTY)
+        assert files(desk.booth.directory) == before
 
 
 def test_f11_nothing_is_asked_for_a_photo_of_another_disk(desk: Desk, tmp_path: Path) -> None:
