@@ -388,8 +388,8 @@ def test_k01_no_camera_shown_on_light_panel_status_until_present(box: Box) -> No
 
 def test_s14_spool_gone_is_fault_and_return_is_noticed(box: Box) -> None:
     box.start_ready()
-    while box.spool.directory.exists():
-        shutil.rmtree(box.spool.directory, ignore_errors=True)  # the booth may write into it meanwhile
+    gone = box.spool.directory.rename(box.spool.directory.with_name("gone"))  # at once: half gone, it is made anew
+    shutil.rmtree(gone)
     box.until_light(LightPattern.TROUBLE)
     box.until_light(LightPattern.READY)
     box.press()

@@ -26,7 +26,8 @@ from tests.support.deadline import PATIENCE_S
 from tests.support.panel import EmulatedOled
 
 DRIVERS = ("ssd1306", "ssd1309", "ssd1315", "sh1106")
-PICTURE = Image.open(Path(hello.__file__).with_name("hello.pbm"))
+with Image.open(Path(hello.__file__).with_name("hello.pbm")) as _opened:
+    PICTURE = _opened.copy()
 BLACK = Image.new("1", (128, 64))
 HEAVY = {"PIL", "numpy", "luma", "picamera2", "libcamera", "gpiozero", "lgpio", "simplejpeg", "smbus2", "segno"}
 SLOW = {"argparse", "dataclasses", "inspect", "json", "logging", "pathlib", "socket"}
