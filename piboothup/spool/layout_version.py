@@ -5,6 +5,7 @@ A spool that can't be used is an error with a sentence and a remedy.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from piboothup.problems import Problem, problem
 from piboothup.spool import SpoolError, durable
-from piboothup.spool.listing import FOLDERS
+from piboothup.spool.listing import FOLDERS, FOLDERS_OF_2
 from piboothup.text import NotAFile, read_bytes
 
 log = logging.getLogger(__name__)
@@ -104,10 +105,35 @@ def _is_file(path: Path) -> bool:
 
 
 def note(directory: Path) -> None:
-    """Write the version and a random id to a new card. Raises OSError."""
-    if not (directory / _FILE).exists() or (directory / _FILE).is_dir():
-        log.info("new spool directory=%s", directory)
-        durable.replace(directory / _FILE, f"{LAYOUT} {os.urandom(8).hex()}\n".encode())
+    """Write the version and a random id where there is none. Raises OSError where there is no file at all.
+
+    A file that is there without an id is an old program's or damaged: a card that refuses it takes photos as before.
+    """
+    if read_id(directory):
+        return
+    path = directory / _FILE
+    is_new = not path.exists()
+    try:
+        with durable.lock(directory / ".folders.lock", wait=True):  # the other service may just have done so
+            if not read_id(directory):
+                if is_new:
+                    log.info("new spool directory=%s", directory)
+                else:
+                    log.warning("spool given an id directory=%s", directory)
+                durable.replace(path, f"{_version(directory)} {os.urandom(8).hex()}\n".encode())
+    except OSError as error:
+        if is_new:
+            raise
+        log.warning("spool id not written directory=%s reason=%s", directory, error.strerror or error)
+
+
+def _version(directory: Path) -> int:
+    """The version that the file says; where it says none, the one that has the folders which are there."""
+    with contextlib.suppress(OSError):
+        found = re.match(r"v?([1-9])\b", read_bytes(directory / _FILE).decode("ascii", errors="replace"))
+        if found is not None:
+            return int(found[1])
+    return NEWEST_LAYOUT if any((directory / folder).exists() for folder in FOLDERS_OF_2) else LAYOUT
 
 
 def raise_to_newest(directory: Path) -> None:

@@ -970,6 +970,18 @@ def test_f12_sent_photos_make_room_to_end_a_former_event(
     assert store.active.context.link_id == ""
 
 
+@pytest.mark.parametrize("content", [b"", b"1\n", b"\0" * 19, b"2 0123", b"\xff\xfe"])
+def test_f12_a_choice_outlasts_a_layout_file_without_id(box: History, content: bytes) -> None:
+    """It ends the choice that was made before, as the card may be another one; never one that is made then."""
+    box.hand("handed01")
+    box.choose("former12")
+    (box.spool.directory / ".layout").write_bytes(content)
+    assert box.in_force() == ""
+    box.choose("tonight1")
+    for _ in range(3):
+        assert box.in_force() == "tonight1"
+
+
 @pytest.mark.parametrize("chosen", [{"language": "de"}, {"paused": True}, {"link_id": "chosen02", "album_id": ""}])
 def test_f12_nothing_is_chosen_over_choices_not_read(box: History, chosen: dict[str, Any]) -> None:
     """The file may be whole: what it says of the event was replaced by none."""

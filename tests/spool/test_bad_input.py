@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from piboothup.spool import handover
+from piboothup.spool import durable, handover
 from piboothup.spool.admin import inventory
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.commit import NotSaved
 from piboothup.spool.contexts import context_for
 from piboothup.spool.layout_version import SpoolUnusable
-from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT, TMP
+from piboothup.spool.listing import HELD, NEW, PARKED, QUARANTINE, SENT, TMP
 from piboothup.spool.recovery import Recovered, recover
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -278,7 +280,36 @@ def test_c05_a_card_of_a_newer_layout_is_not_touched(tmp_path: Path, text: str) 
     assert (tmp_path / "new").stat().st_mode & 0o7777 == 0o700
 
 
-@pytest.mark.parametrize("text", ["", "\0\0"])
-def test_a_layout_that_a_power_cut_emptied_is_the_first(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "held", "version"),
+    [("", False, 1), ("\0\0", False, 1), ("1\n", False, 1), ("2 fed", False, 2), ("\0", True, 2)],
+)
+def test_a_layout_file_without_an_id_is_written_anew(tmp_path: Path, text: str, held: bool, version: int) -> None:
+    """An old program's, or damaged: with the version of the folders that are there, once."""
+    if held:
+        take(open_spool(tmp_path, HandClock()), jpeg(2), PARTY, HELD)
     (tmp_path / ".layout").write_text(text)
     take(open_spool(tmp_path, HandClock()), jpeg(1))
+    written = (tmp_path / ".layout").read_text()
+    assert re.fullmatch(rf"{version} [0-9a-f]{{16}}\n", written)
+    open_spool(tmp_path, HandClock())
+    assert (tmp_path / ".layout").read_text() == written
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_card_that_refuses_an_id_is_used_without(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_spool(tmp_path, HandClock())
+    (tmp_path / ".layout").write_text("1\n")
+    real = durable.replace
+
+    def refuse(path: Path, *given: Any, **how: Any) -> None:
+        if path.name == ".layout":
+            raise OSError(number, os.strerror(number))
+        real(path, *given, **how)
+
+    monkeypatch.setattr(durable, "replace", refuse)
+    name = take(open_spool(tmp_path, HandClock()), jpeg(1))
+    assert (name.boot, (tmp_path / ".layout").read_text()) == (1, "1\n")
+    assert f"spool id not written directory={tmp_path} reason={os.strerror(number)}" in caplog.messages
