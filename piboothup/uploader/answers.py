@@ -70,6 +70,15 @@ _FIREWALL_PARTS: Final = (
 """Parts of messages that are about the network alone, never about the key, not even a new one."""
 _GATEWAY_FIELDS: Final = frozenset({"cloudflare_error", "supportID", "blocked"})
 """Fields of the JSON in which firewalls and content networks refuse."""
+_STORAGE_CODES: Final = {
+    **dict.fromkeys((b"requesttimeout", b"incompletebody"), Outcome.TOO_SLOW),
+    **dict.fromkeys((b"operationaborted", b"conditionalrequestconflict"), Outcome.SERVER_ERROR),
+    **dict.fromkeys((b"expiredtoken", b"tokenrefreshrequired"), Outcome.FORBIDDEN),
+}
+"""What some codes of S3 and GCS mean, which come with a 400 or 409 though nothing is wrong with the photo. The first
+comes after the whole photo too: its last bytes were still in this machine's send buffer.
+"""
+_STORAGE_CODE: Final = re.compile(rb"<code>\s*(\w+)\s*</code>")
 _XML_ERROR: Final = re.compile(rb"<(\w+:)?error[\s>]")
 """Form in which storages refuse (S3 and its like, GCS, Azure). B2 and Supabase use JSON as an API does."""
 
@@ -123,7 +132,10 @@ def _refusal(call: ApiCall, answer: Answer, key_accepted: bool) -> Outcome:
         return named
     if status in _PROXY_STATUSES or is_refusal_of_gateway(answer.content_type, body):
         return Outcome.BLOCKED
-    if is_refusal_of_api(body) or (call is ApiCall.PUT and _is_xml_error(body)):
+    if call is ApiCall.PUT and _is_xml_error(body):
+        code = _STORAGE_CODE.search(_start(body))
+        return named if code is None else _STORAGE_CODES.get(code[1], named)
+    if is_refusal_of_api(body):
         return named
     if call is ApiCall.PUT:
         return named if status in _PHOTO_STATUSES and _is_empty(body) else Outcome.BLOCKED
