@@ -84,7 +84,7 @@ class EventPicsApi:
         if listed is None:  # how some languages write an empty list
             listed = []
         if not isinstance(listed, list):
-            raise ApiError(ApiCall.EVENTS, Outcome.WRONG_JSON, answer.status)
+            raise self._error(ApiCall.EVENTS, Outcome.WRONG_JSON, answer.status)
         events = [event for entry in listed[:_MAX_EVENTS] if (event := _event(entry)) is not None]
         if len(events) != len(listed):
             log.warning("events skipped count=%d", len(listed) - len(events))
@@ -119,9 +119,9 @@ class EventPicsApi:
         shown, answer = self._call(ApiCall.UPLOAD_URL, "POST", headers, json.dumps(fields).encode())
         url = shown.get("uploadUrl")
         if not isinstance(url, str):
-            raise ApiError(ApiCall.UPLOAD_URL, Outcome.WRONG_JSON, answer.status)
+            raise self._error(ApiCall.UPLOAD_URL, Outcome.WRONG_JSON, answer.status)
         if not self._is_safe(url):
-            raise ApiError(ApiCall.UPLOAD_URL, Outcome.UNSAFE_URL, answer.status)
+            raise self._error(ApiCall.UPLOAD_URL, Outcome.UNSAFE_URL, answer.status)
         return Secret(url)
 
     def put(self, url: Secret, file: BinaryIO, size_bytes: int) -> None:
@@ -150,7 +150,7 @@ class EventPicsApi:
         self._check(call, answer, key_accepted=key_accepted)
         shown = json_object(answer.body)
         if shown is None:
-            raise ApiError(call, Outcome.WRONG_JSON, answer.status)
+            raise self._error(call, Outcome.WRONG_JSON, answer.status)
         return shown, answer
 
     def _check(self, call: ApiCall, answer: Answer, *, key_accepted: bool = False) -> None:
@@ -158,7 +158,16 @@ class EventPicsApi:
         took_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
         log.debug("exchange call=%s status=%d outcome=%s ms=%d", call, answer.status, outcome, took_ms)
         if outcome is not Outcome.ACCEPTED:
-            raise ApiError(call, outcome, answer.status, _retry_wait_s(outcome, answer))
+            raise self._error(call, outcome, answer.status, _retry_wait_s(outcome, answer))
+
+    def _error(self, call: ApiCall, outcome: Outcome, status: int, retry_after_s: float | None = None) -> ApiError:
+        """The error to raise. The next call makes a new connection: this one may lead to a server that is given up.
+
+        Its name may have another address by now, or another server behind it; while a connection is used every few
+        seconds, a server that is out of order keeps it open for ever.
+        """
+        self.transport.close()
+        return ApiError(call, outcome, status, retry_after_s)
 
     def _is_safe(self, url: str) -> bool:
         """Whether a photo may be sent there: a public host over https, or this machine if EventPics is on it too."""
