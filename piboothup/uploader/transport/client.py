@@ -192,6 +192,8 @@ class Transport:
             if answer.status < 200 or not (answer.complete and answer.body_sent):
                 adapter.close()  # the rest of this answer would be taken for the next one
             return answer
+        if failure is not Outcome.STOPPED:
+            guard.lookups.put_last()
         # Raised here, not where it was caught: it would keep the library's exception as its context, with the URL.
         if isinstance(request.body, Body) and request.body.read_error is not None:
             raise request.body.read_error.with_traceback(None)

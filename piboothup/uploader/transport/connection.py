@@ -78,6 +78,7 @@ class ExchangeGuard:
             self.body_sent = self.is_new_connection = False
             self.sent_ns = 0
             self.validity = None
+            self.lookups.connected = None
             self._deadline_ns = deadline_ns
             self._cut = None
             return True

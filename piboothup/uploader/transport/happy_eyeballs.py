@@ -2,8 +2,8 @@
 
 urllib3 gives each address of a name the whole connect time-out, one after the other, and the name look-up none. Here
 look-ups run in threads of their own, as they can't be cancelled: the result of a late one serves the next connect.
-Connection attempts to the addresses overlap, so that a dead family costs a quarter of a second. All of it ends at
-once when the guard cuts the exchange.
+Connection attempts to the addresses overlap, so that a dead family costs a quarter of a second; an address that
+connects and then gives no answer comes last from then on. All of it ends at once when the guard cuts the exchange.
 """
 
 from __future__ import annotations
@@ -49,11 +49,23 @@ class NameLookups:
 
     def __init__(self) -> None:
         self._running: dict[tuple[str, int, int], _LookUp] = {}
+        self.connected: tuple[Any, ...] | None = None
+        """The address that was connected to for the exchange under way; None = a kept connection is used, or none."""
+        self._silent: dict[tuple[Any, ...], int] = {}
+        """Addresses that were connected to and gave no answer, with a number that is higher the later that was."""
+
+    def put_last(self) -> None:
+        """Prefer every other address to the one that was connected to: it gave no answer.
+
+        IPv6 through a tunnel that loses long packets connects every time, and is the first choice every time.
+        """
+        if self.connected is not None:
+            self._silent[self.connected] = 1 + max(self._silent.values(), default=0)
 
     def addresses(
         self, host: str, port: int, until_s: float, wake: socket.socket, woken: socket.socket
     ) -> list[Address]:
-        """The host's addresses, alternating between the families.
+        """The host's addresses, alternating between the families; those that gave no answer come last.
 
         Waits until `until_s` (monotonic) on `woken`, the other end of `wake`. Raises socket.gaierror or whatever else
         getaddrinfo raises, ConnectionAbortedError when `wake` was shut down.
@@ -72,7 +84,8 @@ class NameLookups:
             if lookup in answered:
                 del self._running[host, port, family]
         if any(found):
-            return [address for address in chain.from_iterable(zip_longest(*found)) if address is not None]
+            listed = [address for address in chain.from_iterable(zip_longest(*found)) if address is not None]
+            return sorted(listed, key=lambda address: self._silent.get(address[1], 0))
         errors = (lookup.exception() for lookup in answered)
         raise next(filter(None, errors), socket.gaierror(socket.EAI_AGAIN, "the look-up takes too long"))
 
@@ -105,7 +118,7 @@ def connect(
     with contextlib.closing(wake), contextlib.closing(woken):
         attach(wake)
         addresses = lookups.addresses(host, port, until_s, wake, woken)
-        made = _race(addresses, until_s, options, woken)
+        made, lookups.connected = _race(addresses, until_s, options, woken)
     made.settimeout(timeout_s)
     return made
 
@@ -128,10 +141,10 @@ def has_local_address(connection: socket.socket) -> bool:
 
 def _race(
     addresses: Sequence[Address], until_s: float, options: Sequence[Option], woken: socket.socket
-) -> socket.socket:
-    """The first connection to any of the addresses; the other attempts are closed."""
+) -> tuple[socket.socket, tuple[Any, ...]]:
+    """The first connection to any of the addresses, and to which; the other attempts are closed."""
     untried = deque(addresses)
-    running: set[socket.socket] = set()
+    running: dict[socket.socket, Address] = {}
     next_s = anew_s = 0.0
     with selectors.DefaultSelector() as selector:
         selector.register(woken, selectors.EVENT_READ)
@@ -144,8 +157,9 @@ def _race(
                     untried.extend(addresses)
                 if untried and now_s >= next_s:
                     anew_s = now_s + _RETRY_ALL_AFTER_S
-                    if (attempt := _start_connecting(untried.popleft(), options)) is not None:
-                        running.add(attempt)
+                    address = untried.popleft()
+                    if (attempt := _start_connecting(address, options)) is not None:
+                        running[attempt] = address
                         selector.register(attempt, selectors.EVENT_WRITE)
                         next_s = now_s + _ATTEMPT_DELAY_S
                     continue
@@ -155,9 +169,9 @@ def _race(
                         continue
                     attempt = cast(socket.socket, key.fileobj)
                     selector.unregister(attempt)
-                    running.discard(attempt)
+                    _, target = running.pop(attempt)
                     if attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
-                        return attempt
+                        return attempt, target
                     attempt.close()
                     next_s = now_s
         finally:

@@ -1,0 +1,110 @@
+"""Addresses of a server that let themselves be connected to and carry nothing: the next connection is to another."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from piboothup.config import Secret
+from piboothup.uploader.outcomes import Outcome
+from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.errors import LinkError
+from tests.support.ca import Authority
+from tests.support.clock import HandClock
+from tests.support.limits import FAR
+from tests.support.server import Liar, Story, says
+
+pytestmark = pytest.mark.slow
+
+IMPATIENT = dataclasses.replace(FAR, read_s=0.2, stall_s=0.2)
+"""Where no answer is to come."""
+PHOTO_BYTES = 1024 * 1024
+
+
+def says_nothing(liar: Liar, connection: socket.socket) -> None:
+    liar.ended.wait()
+
+
+def takes_and_says_nothing(liar: Liar, connection: socket.socket) -> None:
+    liar.request(connection)
+    liar.ended.wait()
+
+
+def hangs_up(liar: Liar, connection: socket.socket) -> None:
+    liar.request(connection)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Iterator[io.BufferedReader]:
+    (tmp_path / "photo.jpg").write_bytes(b"x" * PHOTO_BYTES)
+    with (tmp_path / "photo.jpg").open("rb") as file:
+        yield file
+
+
+@pytest.fixture
+def led(monkeypatch: pytest.MonkeyPatch) -> dict[socket.AddressFamily, tuple[str, int]]:
+    """Where the name localhost leads to, by family; both are always found in the same order."""
+    found: dict[socket.AddressFamily, tuple[str, int]] = {}
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, port, family, kind: [(family, kind, 0, "", found[family])]
+    )
+    return found
+
+
+SILENT: dict[str, Story] = {
+    "nothing of a photo gets through": says_nothing,
+    "no answer comes back": takes_and_says_nothing,
+    "it hangs up": hangs_up,
+}
+
+
+@pytest.mark.parametrize("story", SILENT.values(), ids=SILENT)
+def test_n03_a_family_that_connects_but_carries_nothing(
+    led: dict[socket.AddressFamily, tuple[str, int]], photo: io.BufferedReader, story: Story
+) -> None:
+    """As IPv6 behind a tunnel that drops full packets without a word: a connection is made, but no photo sent."""
+    with Liar(story, host="::1", buffer_bytes=8192) as silent, Liar(says("201 Created")) as good:
+        led.update({socket.AF_INET6: ("::1", silent.port), socket.AF_INET: ("127.0.0.1", good.port)})
+        with contextlib.closing(Transport(HandClock(), plain_http=True, limits=IMPATIENT)) as made:
+            url = Secret(f"http://localhost:{good.port}/put")
+            with pytest.raises(LinkError):
+                made.exchange("PUT", url, {}, photo, deadline_s=60.0)
+            photo.seek(0)
+            assert made.exchange("PUT", url, {}, photo, deadline_s=60.0).status == 201
+            made.close()
+            assert made.exchange("GET", url, {}, deadline_s=60.0).status == 201
+    assert silent.connections == 1
+
+
+def test_n03_a_family_on_which_tls_gets_no_answer(
+    led: dict[socket.AddressFamily, tuple[str, int]], tmp_path: Path
+) -> None:
+    authority, limits = Authority(tmp_path), dataclasses.replace(FAR, connect_s=0.5)
+    with (
+        Liar(says_nothing, host="::1") as silent,
+        Liar(says("200 OK"), tls=authority.certificate(host="localhost")) as good,
+    ):
+        led.update({socket.AF_INET6: ("::1", silent.port), socket.AF_INET: ("127.0.0.1", good.port)})
+        with contextlib.closing(Transport(HandClock(), limits=limits, ca_file=authority.file)) as made:
+            url = Secret(f"https://localhost:{good.port}/")
+            with pytest.raises(LinkError) as caught:
+                made.exchange("GET", url, {}, deadline_s=60.0)
+            assert caught.value.outcome is Outcome.TIMEOUT
+            assert made.exchange("GET", url, {}, deadline_s=60.0).status == 200
+
+
+def test_n03_of_two_silent_addresses_none_is_given_up(led: dict[socket.AddressFamily, tuple[str, int]]) -> None:
+    """The one that failed longest ago is next: neither is left out for good."""
+    with Liar(hangs_up, host="::1") as six, Liar(hangs_up) as four:
+        led.update({socket.AF_INET6: ("::1", six.port), socket.AF_INET: ("127.0.0.1", four.port)})
+        with contextlib.closing(Transport(HandClock(), plain_http=True, limits=FAR)) as made:
+            for turn in range(6):
+                with pytest.raises(LinkError):
+                    made.exchange("GET", Secret(f"http://localhost:{four.port}/"), {}, deadline_s=60.0)
+                assert (six.connections, four.connections) == (turn // 2 + 1, (turn + 1) // 2)
