@@ -362,9 +362,11 @@ def test_a_box_without_event_and_key_takes_photos_and_they_wait(box: Appliance) 
 
 def test_screen_shows_what_the_panel_shows(box: Appliance, tmp_path: Path) -> None:
     with running(box, "booth"):
-        wait_until(lambda: ready(box), "the booth to be ready")
+        wait_until((box.runtime / "panel.pbm").exists, "the panel, which loads after the first ready")
         result = run_forked(box.runtime, "screen", tmp_path / "now.png")
         assert result.returncode == 0, result.stderr
+        result = run_forked(box.runtime, "screen", tmp_path / "nowhere" / "now.png")
+        assert (result.returncode, result.stderr.count("its folder does not exist")) == (1, 1)
     with Image.open(tmp_path / "now.png") as picture:
         assert (picture.size, picture.mode) == ((128, 64), "1")
         assert picture.getbbox() is not None

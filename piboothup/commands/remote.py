@@ -38,10 +38,14 @@ def screen(given: argparse.Namespace) -> int:
     if status.read_booth(directory) is None:
         raise CommandFails("No booth is running, so the panel shows nothing: start it with `piboothup run`.")
     try:
-        with Image.open(directory / "panel.pbm") as picture:
+        picture = Image.open(directory / "panel.pbm")
+    except FileNotFoundError:
+        raise CommandFails("The panel shows nothing yet, as the booth starts: try again in a few seconds.") from None
+    with picture:
+        try:
             picture.save(given.file, format="PNG")
-    except FileNotFoundError as error:
-        raise CommandFails(f"{error.filename or given.file} is not there: does its folder exist?") from None
-    except OSError as error:
-        raise CommandFails(f"{given.file} can't be written ({error.strerror or error}): name another.") from None
+        except FileNotFoundError:
+            raise CommandFails(f"{given.file} can't be written: its folder does not exist.") from None
+        except OSError as error:
+            raise CommandFails(f"{given.file} can't be written ({error.strerror or error}): name another.") from None
     return OK

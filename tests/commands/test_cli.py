@@ -28,6 +28,7 @@ from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.listing import PARKED
 from piboothup.spool.store import Spool
+from piboothup.status import StatusFile
 from tests.support.commands import command, environment, run, run_forked, targets
 from tests.support.deadline import PATIENCE_S
 from tests.support.effort import AT_LENGTH, sample
@@ -204,6 +205,14 @@ def test_without_a_booth_a_command_says_so(tmp_path: Path, words: list[str]) -> 
     result = run_forked(tmp_path / "run", *words)
     assert result.returncode == 1
     assert "No booth is running" in told(result)
+
+
+def test_a_picture_asked_for_too_early_is_told(tmp_path: Path) -> None:
+    """The panel loads after the first ready, for half a second and more."""
+    StatusFile(tmp_path / "run", "booth").write({"state": "ready"})
+    result = run_forked(tmp_path / "run", "screen", tmp_path / "now.png")
+    assert result.returncode == 1
+    assert "try again in a few seconds" in told(result)
 
 
 def test_status_works_when_nothing_runs_and_makes_nothing(tmp_path: Path, desk: Path) -> None:

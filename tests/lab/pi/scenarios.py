@@ -114,6 +114,8 @@ def panel_shows_what_the_booth_says(box: Box) -> None:
     """What is lit on the glass is what the booth meant, moved by a dot now and then."""
 
     def fits() -> bool:
+        if not box.pi.holds("test -e /run/piboothup/panel.pbm"):  # it loads after the first ready
+            return False
         meant = Image.open(BytesIO(box.pi.get("/run/piboothup/panel.pbm")))
         lit = box.pi.panel.look()
         return any(same(lit, shifted(meant, (x, y))) for x in (-1, 0, 1) for y in (-1, 0, 1))
