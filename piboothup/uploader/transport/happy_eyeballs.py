@@ -34,6 +34,8 @@ _NEW_LOOKUP_S, _NEW_LOOKUP_MAX_S = 60.0, 600.0
 """Age of a look-up at which another is begun in its place, seconds; it doubles each time, up to the maximum. glibc
 waits for a name server's answer over TCP without end, and such a look-up keeps its thread.
 """
+_MAX_SILENT = 32
+"""How many addresses that gave no answer are known: a storage has new ones every few minutes."""
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
 
 HasLocalAddress = Callable[[socket.socket], bool]
@@ -51,8 +53,8 @@ class NameLookups:
         self._running: dict[tuple[str, int, int], _LookUp] = {}
         self.connected: tuple[Any, ...] | None = None
         """The address that was connected to for the exchange under way; None = a kept connection is used, or none."""
-        self._silent: dict[tuple[Any, ...], int] = {}
-        """Addresses that were connected to and gave no answer, with a number that is higher the later that was."""
+        self._silent: list[tuple[Any, ...]] = []
+        """Addresses that were connected to and gave no answer, the latest last."""
 
     def put_last(self) -> None:
         """Prefer every other address to the one that was connected to: it gave no answer.
@@ -60,7 +62,8 @@ class NameLookups:
         IPv6 through a tunnel that loses long packets connects every time, and is the first choice every time.
         """
         if self.connected is not None:
-            self._silent[self.connected] = 1 + max(self._silent.values(), default=0)
+            others = [address for address in self._silent if address != self.connected]
+            self._silent = [*others[1 - _MAX_SILENT :], self.connected]
 
     def addresses(
         self, host: str, port: int, until_s: float, wake: socket.socket, woken: socket.socket
@@ -85,7 +88,8 @@ class NameLookups:
                 del self._running[host, port, family]
         if any(found):
             listed = [address for address in chain.from_iterable(zip_longest(*found)) if address is not None]
-            return sorted(listed, key=lambda address: self._silent.get(address[1], 0))
+            place = {address: number for number, address in enumerate(self._silent, 1)}
+            return sorted(listed, key=lambda address: place.get(address[1], 0))
         errors = (lookup.exception() for lookup in answered)
         raise next(filter(None, errors), socket.gaierror(socket.EAI_AGAIN, "the look-up takes too long"))
 
