@@ -163,10 +163,10 @@ class EventPicsApi:
     def _error(self, call: ApiCall, outcome: Outcome, status: int, retry_after_s: float | None = None) -> ApiError:
         """The error to raise. The next call makes a new connection: this one may lead to a server that is given up.
 
-        Its name may have another address by now, or another server behind it; while a connection is used every few
-        seconds, a server that is out of order keeps it open for ever.
+        Its name may have another address by now, or always had another that works or is not blocked; while a
+        connection is used every few seconds, a server that is out of order keeps it open for ever.
         """
-        self.transport.close()
+        self.transport.leave_server()
         return ApiError(call, outcome, status, retry_after_s)
 
     def _is_safe(self, url: str) -> bool:

@@ -143,6 +143,11 @@ class Transport:
         root = Secret(f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}/")
         return self._send_apart(Request("GET", root, _ASK_ONCE, None, _SIGN_IN_CONNECT_S), deadline_s)
 
+    def leave_server(self) -> None:
+        """Make the next connection anew, and to another address if the name has one."""
+        self.guard.lookups.put_last()
+        self.close()
+
     def close(self) -> None:
         """Close the kept connections."""
         self._adapter.close()

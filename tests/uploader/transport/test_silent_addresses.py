@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from piboothup.config import Secret
+from piboothup.uploader.eventpics import ApiError, EventPicsApi
 from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError
@@ -97,6 +98,27 @@ def test_n03_a_family_on_which_tls_gets_no_answer(
                 made.exchange("GET", url, {}, deadline_s=60.0)
             assert caught.value.outcome is Outcome.TIMEOUT
             assert made.exchange("GET", url, {}, deadline_s=60.0).status == 200
+
+
+REFUSALS: dict[str, Story] = {
+    "out of order": says("503 Service Unavailable"),
+    "blocked there": says("403 Forbidden", b"<!DOCTYPE html><html>Sorry, you have been blocked</html>"),
+    "not for this name": says("421 Misdirected Request"),
+}
+
+
+@pytest.mark.parametrize("story", REFUSALS.values(), ids=REFUSALS)
+def test_n03_f03_an_address_that_refuses_is_not_the_only_one(
+    led: dict[socket.AddressFamily, tuple[str, int]], story: Story
+) -> None:
+    """Firewalls block by the sender's address: what IPv6 may not, IPv4 may, or the other way round."""
+    with Liar(story, host="::1") as bad, Liar(says("200 OK", b'{"events": []}')) as good:
+        led.update({socket.AF_INET6: ("::1", bad.port), socket.AF_INET: ("127.0.0.1", good.port)})
+        with contextlib.closing(Transport(HandClock(), plain_http=True, limits=FAR)) as made:
+            api = EventPicsApi(f"http://localhost:{good.port}", Secret("key"), HandClock(), transport=made)
+            with pytest.raises(ApiError):
+                api.events()
+            assert api.events().events == ()
 
 
 def test_n03_of_two_silent_addresses_none_is_given_up(led: dict[socket.AddressFamily, tuple[str, int]]) -> None:
