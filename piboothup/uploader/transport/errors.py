@@ -25,6 +25,10 @@ class NotConnected(ConnectionError):
     """None of the server's addresses could be connected to in time."""
 
 
+class NameBlocked(ConnectionError):
+    """The network's name server gives an address at which nobody can be, as filters do for names they block."""
+
+
 class UploaderError(Exception):
     """Call that was not answered as documented. Its text never holds a key or a URL."""
 
@@ -43,6 +47,7 @@ class LinkError(UploaderError, ConnectionError):
 
 
 _OUTCOMES: Final[tuple[tuple[tuple[type[Exception], ...], Outcome], ...]] = (
+    ((NameBlocked,), Outcome.BLOCKED),
     ((OutOfDate,), Outcome.TLS_DATE),
     ((ssl.SSLEOFError, ssl.SSLZeroReturnError), Outcome.RESET),
     ((ssl.SSLError, urllib3.exceptions.SSLError), Outcome.TLS),

@@ -20,7 +20,8 @@ from concurrent.futures import Future
 from itertools import chain, zip_longest
 from typing import Any, cast
 
-from piboothup.uploader.transport.errors import NotConnected
+from piboothup.config import is_loopback
+from piboothup.uploader.transport.errors import NameBlocked, NotConnected
 
 _ATTEMPT_DELAY_S = 0.25
 """Connection Attempt Delay of RFC 8305, 5, seconds: then the next address is tried too."""
@@ -36,6 +37,8 @@ waits for a name server's answer over TCP without end, and such a look-up keeps 
 """
 _MAX_SILENT = 32
 """How many addresses that gave no answer are known: a storage has new ones every few minutes."""
+_NOWHERE = ("0.0.0.0", "::")
+"""What many filters answer in place of a blocked name's address. The kernel would take it for this machine."""
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
 
 HasLocalAddress = Callable[[socket.socket], bool]
@@ -71,7 +74,7 @@ class NameLookups:
         """The host's addresses, alternating between the families; those that gave no answer come last.
 
         Waits until `until_s` (monotonic) on `woken`, the other end of `wake`. Raises socket.gaierror or whatever else
-        getaddrinfo raises, ConnectionAbortedError when `wake` was shut down.
+        getaddrinfo raises, NameBlocked, ConnectionAbortedError when `wake` was shut down.
         """
         lookups = [self._look_up(host, port, family) for family in _FAMILIES]
         for lookup in lookups:
@@ -90,6 +93,8 @@ class NameLookups:
             listed = [address for address in chain.from_iterable(zip_longest(*found)) if address is not None]
             place = {address: number for number, address in enumerate(self._silent, 1)}
             return sorted(listed, key=lambda address: place.get(address[1], 0))
+        if found:
+            raise NameBlocked
         errors = (lookup.exception() for lookup in answered)
         raise next(filter(None, errors), socket.gaierror(socket.EAI_AGAIN, "the look-up takes too long"))
 
@@ -115,14 +120,19 @@ def connect(
     """A connection to `host`; name look-up and all attempts take `timeout_s` at most.
 
     `attach` is given a socket; when another thread shuts that down, this ends. Raises socket.gaierror when the name
-    is unknown or looked up too slowly, NotConnected, and ConnectionAbortedError when it was ended.
+    is unknown or looked up too slowly, NameBlocked, NotConnected, and ConnectionAbortedError when it was ended.
     """
     until_s = time.monotonic() + timeout_s
     wake, woken = socket.socketpair()
     with contextlib.closing(wake), contextlib.closing(woken):
         attach(wake)
         addresses = lookups.addresses(host, port, until_s, wake, woken)
-        made, lookups.connected = _race(addresses, until_s, options, woken)
+        try:
+            made, lookups.connected = _race(addresses, until_s, options, woken)
+        except NotConnected:
+            if not is_loopback(host) and all(is_loopback(target[0]) for _, target in addresses):
+                raise NameBlocked from None  # filters that lead to this machine instead
+            raise
     made.settimeout(timeout_s)
     return made
 
@@ -207,7 +217,7 @@ def _resolve(found: _Found, host: str, port: int, family: socket.AddressFamily) 
     except (OSError, UnicodeError) as error:  # UnicodeError: no host can be called that
         found.set_exception(error)
     else:
-        found.set_result([(info[0], info[4]) for info in listed])
+        found.set_result([(info[0], info[4]) for info in listed if info[4][0] not in _NOWHERE])
 
 
 def _wake(wake: socket.socket) -> None:
