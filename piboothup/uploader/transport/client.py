@@ -197,6 +197,7 @@ class Transport:
             if answer.status < 200 or not (answer.complete and answer.body_sent):
                 adapter.close()  # the rest of this answer would be taken for the next one
             return answer
+        adapter.close()  # what cut this one, as a hotspot's new address does, has cut the kept ones too, in silence
         if failure is not Outcome.STOPPED:
             guard.lookups.put_last()
         # Raised here, not where it was caught: it would keep the library's exception as its context, with the URL.

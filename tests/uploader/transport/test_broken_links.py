@@ -25,7 +25,7 @@ from tests.support.ca import Authority
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 from tests.support.limits import FAR, FAR_S
-from tests.support.server import Liar, says
+from tests.support.server import Liar, Story, says
 
 pytestmark = pytest.mark.slow
 
@@ -190,3 +190,33 @@ def test_n35_session_keys_not_written_where_environment_says(
     with Liar(says("200 OK"), tls=authority.certificate()) as liar:
         assert Put(FAR, liar.url, photo, authority.file).answer().body_sent
     assert not (tmp_path / "keys").exists()
+
+
+def answers_once(liar: Liar, connection: socket.socket) -> None:
+    liar.request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    silent(liar, connection)
+
+
+def hangs_up_later(liar: Liar, connection: socket.socket) -> None:
+    liar.request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    liar.request(connection)
+
+
+@pytest.mark.parametrize("story", [answers_once, hangs_up_later])
+@pytest.mark.parametrize("first", [0, 1])
+def test_n17_one_dead_kept_connection_ends_the_others(story: Story, first: int) -> None:
+    """A hotspot that has a new address outside cuts all connections, in silence: each would cost a time-out."""
+    with Liar(story) as api, Liar(answers_once) as storage:
+        urls = [Secret(f"{liar.url}/") for liar in ((api, storage), (storage, api))[first]]
+        transport = Transport(HandClock(), plain_http=True, limits=dataclasses.replace(FAR, read_s=0.3))
+        for url in urls:
+            assert transport.exchange("GET", url, {}, deadline_s=60.0).status == 200
+        if first or story is answers_once:
+            with pytest.raises(LinkError):
+                transport.exchange("GET", urls[0], {}, deadline_s=60.0)
+        else:  # the server has said so, and a new one is made at once
+            assert transport.exchange("GET", urls[0], {}, deadline_s=60.0).status == 200
+        assert transport.exchange("GET", urls[1], {}, deadline_s=60.0).status == 200
+        transport.close()
