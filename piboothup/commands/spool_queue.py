@@ -139,6 +139,17 @@ def export_photos(given: argparse.Namespace) -> int:
     zone, keep_free_bytes = config.zone(settings.timezone), settings.spool.min_free_mb * 1_000_000
     done = export.export(spool, given.directory, settings.name, zone, show_progress, keep_free_bytes=keep_free_bytes)
     print(f"{done.copied} copied, {done.already_there} were there already, {len(done.damaged)} damaged and left out")
+    if (done.is_in_memory or done.is_on_own_card) and not settings.spool.allow_memory:
+        where = (
+            "in memory, and are gone at power-off"
+            if done.is_in_memory
+            else "on the card itself, and are lost with it"
+        )
+        print(
+            f"piboothup: The copies in {given.directory} lie {where}. If it should be a stick, mount that first and "
+            "export again.",
+            file=sys.stderr,
+        )
     for folder, count in done.foreign_files.items():
         print(
             f"'{folder}' holds {count} {Count(count):picture that is|pictures that are} not of this card: "

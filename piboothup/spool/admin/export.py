@@ -64,6 +64,10 @@ class Exported:
     """Photos left out because the booth still holds them."""
     foreign_files: dict[str, int] = field(default_factory=dict)
     """Pictures by folder that were there before: another box's, or another event's with that title."""
+    is_on_own_card: bool = field(default=False, compare=False)
+    """Whether the copies lie on the disk of the photos, so that they are none against its loss."""
+    is_in_memory: bool = field(default=False, compare=False)
+    """Whether the copies are gone at power-off."""
 
 
 def export(
@@ -86,6 +90,7 @@ def export(
     """
     done = Exported() if done is None else done
     with export_target.opened(target, spool.directory, keep_free_bytes) as opened:
+        done.is_on_own_card, done.is_in_memory = opened.is_own_card, opened.is_in_memory()
         found = inventory.take_inventory(spool.directory)
         done.damaged += [f"{error.filename} can't be listed ({error.strerror})" for error in found.unreadable]
         with contextlib.closing(_ExportPlan(spool, found, opened, booth_name, zone, done)) as plan:

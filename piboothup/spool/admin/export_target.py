@@ -21,6 +21,7 @@ from pathlib import Path
 
 from piboothup.records import dataclass
 from piboothup.spool import SpoolError, durable
+from piboothup.spool.disk.file_system import Storage, look
 from piboothup.text import open_file, text_to_path
 
 _PART = ".piboothup.part"
@@ -64,7 +65,15 @@ class ExportTarget:
         self.spool = spool
         self._descriptor = descriptor
         self._keep_free_bytes = keep_free_bytes
-        self._is_own_card = os.fstat(descriptor).st_dev == spool.stat().st_dev
+        self.is_own_card = os.fstat(descriptor).st_dev == spool.stat().st_dev
+        """Whether the copies lie on the disk of the spool, as where the stick is not mounted."""
+
+    def is_in_memory(self) -> bool:
+        """Whether the copies are gone at power-off; False too where the system does not say."""
+        try:
+            return look(self.path) is Storage.MEMORY
+        except OSError:
+            return False
 
     def takes_every_letter(self) -> bool:
         """Whether files there can have any name; a FAT file system that was mounted without Unicode allows few."""
@@ -90,7 +99,7 @@ class ExportTarget:
 
     def make_sure_of_room(self, size_bytes: int) -> None:
         """Check that copies leave the room that new photos need. Raises ExportError."""
-        if not self._is_own_card:
+        if not self.is_own_card:
             return
         room = os.fstatvfs(self._descriptor)
         if room.f_bavail * room.f_frsize - size_bytes < self._keep_free_bytes:
