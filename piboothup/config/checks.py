@@ -107,7 +107,10 @@ def identifier(value: Any) -> Any:
 
 
 def key(value: Any) -> Any:
-    """Convert the API key to a Secret; None for "". The error does not show it."""
+    """Convert the API key to a Secret; None for "". The error does not show it.
+
+    Quotes around it are none of its characters: a file with the key alone needs none and may have them.
+    """
     wanted = "the key as EventPics shows it, in straight quotes, on one line, without spaces"
     if not isinstance(value, str):
         raise InvalidValue(wanted)
@@ -118,6 +121,8 @@ def key(value: Any) -> Any:
         raise InvalidValue(f"{wanted} (it has the invisible character U+{ord(inside[0]):04X} in it)")
     if not re.fullmatch(r"[\x21-\x7e]{0,4096}", bare):
         raise InvalidValue(wanted)
+    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'":
+        bare = bare[1:-1]
     return Secret(bare) if bare else None
 
 

@@ -236,6 +236,15 @@ def test_c03_a_key_is_shown_in_no_text_made_of_the_config() -> None:
     assert found.eventpics.api_key.reveal() == "canary-key"
 
 
+@pytest.mark.parametrize("text", ['"k-123"', "'k-123'\n", '\ufeff"k-123"\r\n', ' "k-123" ', "k-123"])
+def test_f12_quotes_in_a_key_file_are_no_part_of_the_key(tmp_path: Path, text: str) -> None:
+    """EventPics would refuse the key with them, and the host be told to make a new one."""
+    file = tmp_path / "key"
+    file.write_text(text, encoding="utf-8", newline="")
+    found, _ = config.parse(f'[eventpics]\napi_key_file = "{file}"', FILE)
+    assert found.read_key() == Secret("k-123")
+
+
 def test_config_key_read_from_its_file_missing_file_means_no_key(tmp_path: Path) -> None:
     file = tmp_path / "key"
     found, _ = config.parse(f'[eventpics]\napi_key_file = "{file}"', FILE)
