@@ -1,4 +1,4 @@
-"""Child processes that end with their parent, however it ended (prctl(2), PR_SET_PDEATHSIG).
+"""Child processes that end with their parent, however it ended (prctl(2), PR_SET_PDEATHSIG); who is alive.
 
 The parent names itself in the child's environment, and the child asks the kernel for SIGTERM: none of our code has to
 run between fork and exec. The kernel sends the signal when the *thread* that started the child ends: start it from
@@ -43,6 +43,22 @@ def end_with_parent() -> None:
     if str(os.getppid()) != parent:
         raise SystemExit(0)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what the parent holds back for itself ends the child
+
+
+def is_alive(number: int) -> bool:
+    """Whether there is a process or thread with this number, whoever's it is.
+
+    Asked of the kernel: /proc shows only one's own where it is mounted with hidepid= (proc(5)).
+    """
+    if number <= 0:  # stands for groups of processes
+        return False
+    try:
+        os.kill(number, 0)  # sends nothing
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:

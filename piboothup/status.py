@@ -21,6 +21,7 @@ from typing import Any, Self, cast, get_args, get_origin, get_type_hints
 
 from piboothup import runtime
 from piboothup.problems import Problem, problem
+from piboothup.process import is_alive
 from piboothup.records import dataclass
 from piboothup.runtime import RuntimeUnusable
 from piboothup.text import read_bytes
@@ -279,7 +280,7 @@ def read(directory: Path, service: str) -> dict[str, Any] | None:
     try:
         report = json.loads(read_bytes(directory / f"{service}.json"))
         age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - float(report["boottime_s"])
-        alive = Path(f"/proc/{int(report['pid'])}").exists()
+        alive = is_alive(int(report["pid"]))
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     return report if alive and -1.0 <= age_s < STALE_S else None

@@ -12,6 +12,7 @@ import os
 import re
 from pathlib import Path
 
+from piboothup.process import is_alive
 from piboothup.records import dataclass
 from piboothup.spool import durable, handover
 from piboothup.spool.layout_version import rename_files
@@ -111,7 +112,7 @@ def _tidy(spool: Spool) -> None:
             leftover, found = folder / name, re.fullmatch(_LEFTOVER, name, re.ASCII)
             if found is None or (folder.name == CONTEXTS and found["what"].endswith(".assigned.json")):
                 continue
-            if folder.name != CONTEXTS and Path("/proc", found["thread"]).exists():
+            if folder.name != CONTEXTS and is_alive(int(found["thread"])):
                 continue
             try:
                 durable.remove(leftover)

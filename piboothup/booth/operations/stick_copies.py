@@ -16,6 +16,7 @@ from piboothup.booth.flow.actions import CopyPhotos, CopyProgress, StickOffer
 from piboothup.booth.flow.pages import Page
 from piboothup.booth.operations.root_helper import RootHelper
 from piboothup.clock import Clock
+from piboothup.process import is_alive
 from piboothup.records import replace
 from piboothup.root_requests import Outcome
 from piboothup.spool.disk import usb_sticks
@@ -80,7 +81,7 @@ class StickCopies:
         if report is None:
             return None
         if report.state is CopyState.COPYING:
-            if Path(f"/proc/{report.pid}").exists():
+            if is_alive(report.pid):
                 return report
             report = replace(report, state=CopyState.FAILED)  # its unit was ended
         is_done = report.state in IS_DONE
