@@ -71,6 +71,20 @@ sys.exit(main())
 """The command, as the package's /usr/bin/piboothup runs it. It notes when it first told "ready", as what runs from
 then on must not count; on SIGUSR2 it tells the names of its threads."""
 
+_CAMERA_ALONE = """
+import gc, json, pathlib, signal, sys, threading, time, types
+gc.disable()
+from tests.lab.camera.virtual import VirtualPicamera2
+camera = VirtualPicamera2(0)
+camera.configure(camera.create_still_configuration({"size": (640, 480), "format": "YUV420"}, buffer_count=2))
+camera.start()
+camera.capture_request().release()
+print(time.process_time())
+camera.stop()
+camera.close()
+"""
+"""What no booth can do without: the interpreter, picamera2 with what it imports, and a camera's first frame."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -240,6 +254,19 @@ def _starts(root: Path, old: Path | None, runs: int) -> None:
         medians = [statistics.median(getattr(start, key) for start in found[tree]) * unit for tree in trees]
         share = [f"{medians[1] / medians[0]:.0%}"] if old else []
         _row(name, *(f"{median:.0f} {'ms' if unit == 1000 else 'MB'}" for median in medians), *share, bound)
+        if key == "ready_processor_s" and _has("picamera2"):
+            alone = statistics.median(_camera_alone_s() for _ in range(runs)) * unit
+            own = [median - alone for median in medians]
+            shown = [f"{own[1] / own[0]:.0%}"] if old else []
+            _row(f"  without {alone:.0f} ms for a camera alone", *(f"{each:.0f} ms" for each in own), *shown)
+
+
+def _camera_alone_s() -> float:
+    """Processor time of a start that does nothing but open the camera, seconds."""
+    command = [sys.executable, "-c", _CAMERA_ALONE]
+    given = {**os.environ, "PYTHONPATH": str(HERE)}
+    given.pop("PYTHONDONTWRITEBYTECODE", None)
+    return float(subprocess.run(command, env=given, capture_output=True, check=True, timeout=LIMIT_S).stdout)
 
 
 def _first_photos(root: Path, runs: int) -> None:
