@@ -31,6 +31,8 @@ _ANCHOR_INTERVAL_MS = 900_000
 """Interval of recorded clock anchors that say nothing new, milliseconds."""
 _SIGN_IN_CHECK_INTERVAL_NS = 30_000_000_000
 """Shortest time between two requests over plain http that were answered, nanoseconds."""
+_HANG_UPS_OF_FILTER = 3
+"""Times in a row that the TLS greeting is cut off until a filter is blamed: a bad link does so once or twice."""
 
 
 @dataclass
@@ -46,6 +48,8 @@ class ApiSession:
     _api: EventPicsApi | None = None
     _key: Secret | None = None
     _sign_in_check_due_ns: int = 0
+    _hang_ups: int = 0
+    """Times in a row that the TLS greeting of a probe was cut off."""
     _photos_at_anchor: int = 0
 
     def stop(self) -> None:
@@ -92,10 +96,15 @@ class ApiSession:
         try:
             account = self._fetch_account()
         except UploaderError as error:
+            is_cut_off = error.outcome is Outcome.RESET and self.api().transport.guard.is_in_greeting
+            self._hang_ups = self._hang_ups + 1 if is_cut_off else 0
             outcome = self._check_for_sign_in(error.outcome)
+            if outcome is Outcome.RESET and self._hang_ups >= _HANG_UPS_OF_FILTER:
+                outcome = Outcome.BLOCKED
             log.debug("probe outcome=%s", outcome)
             self._scheduler.on_probe_failure(outcome, error.retry_after_s)
         else:
+            self._hang_ups = 0
             self._remember(account)
             self._scheduler.on_probe_success(account.events)
 

@@ -69,6 +69,11 @@ class ExchangeGuard:
         self._cut: Outcome | None = None
         self._stopped = False
 
+    @property
+    def is_in_greeting(self) -> bool:
+        """Whether a connection was made for this exchange, and no byte of its request has left: TLS is not ready."""
+        return self.is_new_connection and not self.sent_ns
+
     def begin(self, target: Secret, deadline_ns: int) -> bool:
         """Begin an exchange that may last until then (boot-time); return False after `stop`."""
         with self._lock:
