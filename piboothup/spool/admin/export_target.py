@@ -76,8 +76,11 @@ class ExportTarget:
             return False
 
     def takes_every_letter(self) -> bool:
-        """Whether files there can have any name; a FAT file system that was mounted without Unicode allows few."""
-        probe = self.path / text_to_path(f"{_PART} äЖ")
+        """Whether files there can have any name; a FAT file system that was mounted without Unicode allows few.
+
+        Mounted with iocharset=utf8 it allows letters, and no emoji.
+        """
+        probe = self.path / text_to_path(f"{_PART} äЖ🎉")
         try:
             probe.touch()
             probe.unlink()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -470,6 +471,36 @@ def test_a_stick_that_takes_only_plain_letters_gets_plain_names(
     take(spool, jpeg(1))
     assert run(spool, stick) == (1, 0, [])
     assert [path.name for path in stick.iterdir()] == ["Mullers Strasse _ - _odz"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "booth", "shown"),
+    [
+        (r"[^\0-\uffff]", "Fotobox 📸", "Fotobox _"),  # vfat with iocharset=utf8: char2uni of the kernel's nls_utf8.c
+        (r"[^\0-\uffff]", "Łódź", "_odz"),
+        (r"[^\0-\xff]", "Łódź", "_odz"),  # iocharset=iso8859-1
+        (r"[^\0-\x7f]", "Müller", "Muller"),
+    ],
+)
+def test_f20_a_name_that_the_stick_refuses_stops_no_export(
+    spool: Spool, stick: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch, refused: str, booth: str, shown: str
+) -> None:
+    for owner, call in ((Path, "touch"), (Path, "mkdir"), (Path, "replace")):
+        monkeypatch.setattr(owner, call, _refusing(getattr(owner, call), refused))
+    take(spool, jpeg(1))
+    know_the_time(spool, clock)
+    assert export(spool, stick, booth, UTC).copied == 1
+    (copy,) = copies(stick)
+    assert f" {shown} " in copy
+
+
+def _refusing(real: Callable[..., Any], refused: str) -> Callable[..., Any]:
+    def call(*given: Any, **more: Any) -> Any:
+        if any(re.search(refused, str(each)) for each in given):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return real(*given, **more)
+
+    return call
 
 
 def test_export_title_file_system_refuses_replaced_by_event_id(
