@@ -14,11 +14,12 @@ import pytest
 from piboothup.config import Secret
 from piboothup.uploader.eventpics import ApiError, EventPicsApi
 from piboothup.uploader.outcomes import Outcome
+from piboothup.uploader.transport import happy_eyeballs
 from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError
 from tests.support.ca import Authority
 from tests.support.clock import HandClock
-from tests.support.limits import FAR, relax
+from tests.support.limits import FAR, FAR_S, relax
 from tests.support.server import Liar, Story, says
 
 pytestmark = pytest.mark.slow
@@ -50,7 +51,11 @@ def photo(tmp_path: Path) -> Iterator[io.BufferedReader]:
 
 @pytest.fixture
 def led(monkeypatch: pytest.MonkeyPatch) -> dict[socket.AddressFamily, tuple[str, int]]:
-    """Where the name localhost leads to, by family; both are always found in the same order."""
+    """Where the name localhost leads to, by family; both are always found, and tried, in the same order.
+
+    On a loaded machine the second would overtake the first, and win, once the attempt delay is over.
+    """
+    monkeypatch.setattr(happy_eyeballs, "_ATTEMPT_DELAY_S", FAR_S)
     found: dict[socket.AddressFamily, tuple[str, int]] = {}
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda host, port, family, kind: [(family, kind, 0, "", found[family])]
