@@ -35,7 +35,7 @@ ALLOWED = {
     # the I2C bus
     ("booth/panel/hello.py", "__init__"),
     # the folder that the spool lies in
-    ("spool/layout_version.py", "make_folders"),
+    ("spool/layout_version.py", "prepare"),
 }
 
 

@@ -63,7 +63,11 @@ def prepare(directory: Path) -> None:
                     problem("spool_missing", str(path.readlink())),
                 )
         check(directory)
+        is_new = not directory.exists()
+        directory.mkdir(parents=True, exist_ok=True)
         make_folders(directory)
+        if is_new:
+            durable.sync_directory(directory.parent)
     except PermissionError as error:
         raise SpoolUnusable(
             f"The spool {directory} can't be used ({error.strerror}): another user owns it, or its file "
@@ -79,14 +83,13 @@ def prepare(directory: Path) -> None:
 
 
 def make_folders(directory: Path, *more: str) -> None:
-    """Make the spool's missing folders and `more`, durably; a file in the place of one is renamed. Raises OSError."""
+    """Make the spool's missing folders and `more`, durably; a file in the place of one is renamed. Raises OSError.
+
+    The spool's own folder must be there: where it has gone with its disk, `prepare` alone begins another one.
+    """
     folders = [directory / folder for folder in (*FOLDERS, *more)]
-    made = not directory.exists()
-    directory.mkdir(parents=True, exist_ok=True)
     rename_files(directory, folders)
     durable.make_directories(*folders)
-    if made:
-        durable.sync_directory(directory.parent)
 
 
 def rename_files(directory: Path, folders: list[Path]) -> None:

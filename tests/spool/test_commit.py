@@ -165,6 +165,36 @@ def test_a_spool_that_is_gone_is_named(tmp_path: Path) -> None:
     assert told.code == "spool_unusable"
 
 
+@pytest.mark.parametrize("writes", ["a photo", "a test photo", "a first photo ahead"])
+def test_f11_a_spool_that_leaves_meanwhile_is_not_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: str
+) -> None:
+    """Where its disk was, folders without a layout would be taken for another spool, and no fault be shown."""
+    spool = open_spool(tmp_path / "spool", HandClock())
+
+    def leaves_after(real: Callable[..., None]) -> Callable[..., None]:
+        def call(*given: Any) -> None:
+            real(*given)
+            if spool.directory.exists():
+                spool.directory.rename(tmp_path / "away")
+
+        return call
+
+    if writes == "a first photo ahead":
+        monkeypatch.setattr(commit, "_write_context", leaves_after(commit._write_context))
+    else:
+        monkeypatch.setattr(spool, "refuse_another_disk", leaves_after(spool.refuse_another_disk))
+    with pytest.raises((OSError, NotSaved)):
+        match writes:
+            case "a photo":
+                take(spool, jpeg(1))
+            case "a test photo":
+                try_photo(spool, jpeg(1))
+            case _:
+                commit.prepare(spool, PARTY)
+    assert not spool.directory.exists()
+
+
 def test_trying_the_card_leaves_nothing_on_it(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, HandClock())
     assert commit.try_card(spool, PARTY) is None
