@@ -49,6 +49,7 @@ _LIBRARY_ERRORS: Final = (
     *(requests.RequestException, urllib3.exceptions.HTTPError),
     *(HTTPException, OSError, ValueError),
 )
+_NO_ANSWER: Final = (Outcome.TIMEOUT, Outcome.RESET)
 _MAX_REDIRECTS: Final = 3
 _PLAIN_SERVER: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 """Name or address, and port. Parsers disagree about anything else there, as a backslash or user info."""
@@ -177,11 +178,16 @@ class Transport:
         return self._send_once(adapter, request, deadline_ns)
 
     def _send_apart(self, request: Request, deadline_s: float, check_dates: CertificateCheck | None = None) -> Answer:
-        """Send a request on a connection of its own, which is closed again."""
-        with contextlib.closing(GuardedAdapter(self.guard, self._limits.unacknowledged_s, check_dates)) as adapter:
-            return self._send_once(adapter, request, self._deadline_ns(deadline_s))
+        """Send a request on a connection of its own, which is closed again.
 
-    def _send_once(self, adapter: GuardedAdapter, request: Request, deadline_ns: int) -> Answer:
+        That it is not answered says nothing of long packets: both are short.
+        """
+        with contextlib.closing(GuardedAdapter(self.guard, self._limits.unacknowledged_s, check_dates)) as adapter:
+            return self._send_once(adapter, request, self._deadline_ns(deadline_s), is_apart=True)
+
+    def _send_once(
+        self, adapter: GuardedAdapter, request: Request, deadline_ns: int, *, is_apart: bool = False
+    ) -> Answer:
         guard = self.guard
         if not guard.begin(request.target, deadline_ns):
             raise LinkError(Outcome.STOPPED)
@@ -200,6 +206,8 @@ class Transport:
         adapter.close()  # what cut this one, as a hotspot's new address does, has cut the kept ones too, in silence
         if failure is not Outcome.STOPPED:
             guard.lookups.put_last()
+        if guard.is_new_connection and failure in _NO_ANSWER and not is_apart:
+            guard.change_segments()
         # Raised here, not where it was caught: it would keep the library's exception as its context, with the URL.
         if isinstance(request.body, Body) and request.body.read_error is not None:
             raise request.body.read_error.with_traceback(None)

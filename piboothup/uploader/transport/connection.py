@@ -36,6 +36,8 @@ _MAX_HEAD_BYTES = 64 * 1024
 """Most bytes of an answer's status line and headers, with those of all interim answers before it."""
 _MAX_HEADERS = 90
 """Headers of an answer that are read; http.client takes no more than 100."""
+_SMALL_SEGMENT_BYTES = 1024
+"""Segments that every tunnel lets through; Linux begins with them too where it looks for a size (tcp_base_mss)."""
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl has no name for."""
 
@@ -61,6 +63,8 @@ class ExchangeGuard:
         self.validity: Validity | None = None
         self.is_new_connection = False
         """A new connection was made for this exchange; no kept one was used."""
+        self.has_small_segments = False
+        """New connections carry small packets only, in both directions."""
         self.target = Secret("")
         """What the request line asks for, byte for byte."""
         self._lock = threading.Lock()
@@ -110,6 +114,14 @@ class ExchangeGuard:
                 self._cut_off(Outcome.TIMEOUT)
             elif self._handle is not None and not self.is_local(self._handle):
                 self._cut_off(Outcome.RESET)
+
+    def change_segments(self) -> None:
+        """Let new connections carry packets of the other size, as one gave no answer.
+
+        A tunnel that takes no full packets should say so, and many do not: a connection is made, and nothing long
+        gets through. Windows and macOS notice that by themselves, Linux does not (tcp_mtu_probing is off).
+        """
+        self.has_small_segments = not self.has_small_segments
 
     def overdue_s(self) -> float:
         """Seconds for which the exchange is past its deadline; 0 when it is not, or there is none."""
@@ -207,8 +219,10 @@ class _Connection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         guard = self._guard
-        timeout_s = cast(float, self.timeout)
-        made = connect(self._dns_host, self.port, timeout_s, self.socket_options or (), guard.lookups, guard.attach)
+        timeout_s, options = cast(float, self.timeout), [*(self.socket_options or ())]
+        if guard.has_small_segments:
+            options.append((socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SMALL_SEGMENT_BYTES))
+        made = connect(self._dns_host, self.port, timeout_s, options, guard.lookups, guard.attach)
         guard.is_new_connection = True
         try:
             self._guard.attach(made)
