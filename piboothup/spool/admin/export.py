@@ -204,7 +204,7 @@ class _ExportPlan:
         self._zone = zone
         self._attribution = Attribution(spool.directory)
         self._folders: dict[str, TargetFolder] = {}
-        self._plain = not target.takes_every_letter()
+        self._highest_letter = target.highest_letter()
         self._booth = self._safe(booth_name)
         self.booth_runs = _booth_runs(spool)
         self._numbers: dict[str, dict[tuple[int, int], int]] = {}
@@ -296,7 +296,7 @@ class _ExportPlan:
         return titles
 
     def _safe(self, text: str) -> str:
-        return safe(_without_accents(text) if self._plain else text)
+        return safe(_with_letters(text, self._highest_letter))
 
 
 def safe(text: str) -> str:
@@ -308,7 +308,9 @@ def safe(text: str) -> str:
     return f"{reserved[1]}_{reserved[2] or ''}" if reserved else plain or "Untitled"
 
 
-def _without_accents(text: str) -> str:
-    """The text in ASCII, for a FAT file system that was mounted without Unicode."""
-    apart = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("–", "-"))
-    return "".join(char if char.isascii() else "_" for char in apart if not unicodedata.combining(char))
+def _with_letters(text: str, highest: int) -> str:
+    """The text with letters up to this code point; in ASCII, without accents, if that is no more than ASCII's."""
+    if highest < 0x80:
+        apart = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("–", "-"))
+        text = "".join(char for char in apart if not unicodedata.combining(char))
+    return "".join(char if ord(char) <= highest else "_" for char in text)

@@ -14,6 +14,7 @@ import errno
 import fcntl
 import itertools
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -75,12 +76,17 @@ class ExportTarget:
         except OSError:
             return False
 
-    def takes_every_letter(self) -> bool:
-        """Whether files there can have any name; a FAT file system that was mounted without Unicode allows few.
+    def highest_letter(self) -> int:
+        """Code point of the highest letter that names there may have.
 
-        Mounted with iocharset=utf8 it allows letters, and no emoji.
+        A FAT file system that was mounted without Unicode takes few but ASCII's; with iocharset=utf8 all but emoji.
         """
-        probe = self.path / text_to_path(f"{_PART} äЖ🎉")
+        if self._takes("äЖ🎉"):
+            return sys.maxunicode
+        return 0xFFFF if self._takes("äЖ") else 0x7F
+
+    def _takes(self, letters: str) -> bool:
+        probe = self.path / text_to_path(f"{_PART} {letters}")
         try:
             probe.touch()
             probe.unlink()
