@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from piboothup.problems import Problem, problem
@@ -107,10 +108,11 @@ def _is_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def note(directory: Path) -> None:
+def note(directory: Path, log_line: Callable[..., None] = log.log) -> None:
     """Write the version and a random id where there is none. Raises OSError where there is no file at all.
 
     A file that is there without an id is an old program's or damaged: a card that refuses it takes photos as before.
+    `log_line`: as the log takes it; a read-only card is asked once a second.
     """
     if read_id(directory):
         return
@@ -121,13 +123,14 @@ def note(directory: Path) -> None:
             if not read_id(directory):
                 if is_new:
                     log.info("new spool directory=%s", directory)
-                else:
-                    log.warning("spool given an id directory=%s", directory)
                 durable.replace(path, f"{_version(directory)} {os.urandom(8).hex()}\n".encode())
+                if not is_new:
+                    log_line(logging.WARNING, "spool given an id directory=%s", directory)
     except OSError as error:
         if is_new:
             raise
-        log.warning("spool id not written directory=%s reason=%s", directory, error.strerror or error)
+        reason = error.strerror or error
+        log_line(logging.WARNING, "spool id not written directory=%s reason=%s", directory, reason)
 
 
 def _version(directory: Path) -> int:

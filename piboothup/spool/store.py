@@ -284,7 +284,7 @@ class Spool:
         """Give this boot its number, unless it has one. Raises OSError."""
         session = self.session
         if not session.boot:
-            layout_version.note(self.directory)
+            layout_version.note(self.directory, self.log_once)
             highest = self.listing.highest_boot()
             session.boot = boots.register(self._boots, self.clock.boot_id(), self.box, highest)
 

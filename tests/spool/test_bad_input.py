@@ -310,6 +310,29 @@ def test_a_card_that_refuses_an_id_is_used_without(
         real(path, *given, **how)
 
     monkeypatch.setattr(durable, "replace", refuse)
-    name = take(open_spool(tmp_path, HandClock()), jpeg(1))
+    spool = open_spool(tmp_path, HandClock())
+    name = take(spool, jpeg(1))
     assert (name.boot, (tmp_path / ".layout").read_text()) == (1, "1\n")
     assert f"spool id not written directory={tmp_path} reason={os.strerror(number)}" in caplog.messages
+    assert not any("given an id" in message for message in caplog.messages)
+
+
+def test_a_card_asked_every_second_refuses_an_id_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a read-only one with an old program's layout, of which the clock is to be noted once a second."""
+    open_spool(tmp_path, HandClock())
+    (tmp_path / ".layout").write_text("1\n")
+    (tmp_path / "boots/0001.jsonl").unlink()
+
+    def refuse(path: Path, *_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    for name in ("replace", "write_new"):
+        monkeypatch.setattr(durable, name, refuse)
+    spool = Spool(tmp_path, HandClock(), "serial-1")
+    spool.prepare()
+    for moment_ms in range(5):
+        with pytest.raises(OSError, match="Read-only"):
+            spool.add_anchor(Anchor(Source.NTP, moment_ms, 1_800_000_000_000, 5))
+    assert sum("spool id not written" in message for message in caplog.messages) == 1
