@@ -32,6 +32,10 @@ from piboothup.uploader.transport.messages import Validity
 
 _SEND_BUFFER_BYTES = 128 * 1024
 """Send buffer: a larger one hides a slow link until the read time-out ends a good upload."""
+_UNSENT_BYTES = 32 * 1024
+"""Most bytes that wait in it before the sender does. Without this limit a link at the lowest rate that `eventpics`
+allows would still be emptying the whole buffer when the read time-out ends, after each photo.
+"""
 _MAX_HEAD_BYTES = 64 * 1024
 """Most bytes of an answer's status line and headers, with those of all interim answers before it."""
 _MAX_HEADERS = 90
@@ -288,6 +292,7 @@ class GuardedAdapter(HTTPAdapter):
         options = [
             (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
             (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
+            (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES),
             (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unacknowledged_s * 1000)),
         ]
         # urllib3's own context writes the session's keys to the file in SSLKEYLOGFILE.

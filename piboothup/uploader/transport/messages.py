@@ -15,8 +15,8 @@ from piboothup.config import Secret
 from piboothup.records import dataclass, field
 from piboothup.uploader.transport.errors import OutOfDate
 
-BLOCK_BYTES: Final = 64 * 1024
-"""Bytes of a body that are sent, or of an answer that are read, at a time."""
+BLOCK_BYTES: Final = 16 * 1024
+"""Bytes of a body that are sent, or of an answer that are read, at a time. One that is sent has `Limits.stall_s`."""
 MAX_RETRY_AFTER_S: Final = 3600.0
 """Longest Retry-After that is obeyed, seconds."""
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -204,7 +204,7 @@ class Limits:
     connect_s: float = 10.0
     """Time-out of the name look-up and all the server's addresses together, and of each step of the TLS handshake."""
     stall_s: float = 30.0
-    """Longest time in which nothing of a block of 64 KiB can be sent."""
+    """Longest time in which nothing of a block of 16 KiB can be sent."""
     unacknowledged_s: float = 40.0
     """Longest time for which the peer's kernel leaves sent bytes unacknowledged, or its window shut
     (TCP_USER_TIMEOUT, RFC 5482).
