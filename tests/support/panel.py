@@ -26,7 +26,8 @@ _WITHOUT_EFFECT_HERE = {0xA4, 0xA6, 0xE3}
 class Message(Protocol):
     """Counterpart of smbus2's i2c_msg: an address, and the bytes written to it."""
 
-    addr: int
+    @property
+    def addr(self) -> int: ...
 
     def __iter__(self) -> Iterable[int]: ...
 
