@@ -21,6 +21,8 @@ from tests.lab.pi.guest import Failure
 GATE_CUTS = 3
 GATE_REST_S = 60
 LONG_REST_S = 600
+PANICKED = 75
+"""Exit status when the guest's kernel has panicked, as on an emulated processor of a loaded machine."""
 
 
 def main(image: Path, room: Path, *asked: str) -> int:
@@ -66,7 +68,7 @@ def main(image: Path, room: Path, *asked: str) -> int:
             traceback.print_exc()
         print(scenarios.last_words(box))
         print(f"FAILED: {error}")
-        return 1
+        return PANICKED if box.pi.has_panicked else 1
     finally:
         box.close()
     print(f"\n-- all as promised, after {(time.monotonic() - began_s) / 60:.1f} minutes")
