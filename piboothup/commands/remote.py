@@ -38,14 +38,16 @@ def screen(given: argparse.Namespace) -> int:
     if status.read_booth(directory) is None:
         raise CommandFails("No booth is running, so the panel shows nothing: start it with `piboothup run`.")
     try:
-        picture = Image.open(directory / "panel.pbm")
+        with Image.open(directory / "panel.pbm") as opened:
+            picture = opened.copy()
     except FileNotFoundError:
         raise CommandFails("The panel shows nothing yet, as the booth starts: try again in a few seconds.") from None
-    with picture:
-        try:
-            picture.save(given.file, format="PNG")
-        except FileNotFoundError:
-            raise CommandFails(f"{given.file} can't be written: its folder does not exist.") from None
-        except OSError as error:
-            raise CommandFails(f"{given.file} can't be written ({error.strerror or error}): name another.") from None
+    except OSError as error:
+        raise CommandFails(f"The panel's picture can't be read ({error.strerror or error}): try again.") from None
+    try:
+        picture.save(given.file, format="PNG")
+    except FileNotFoundError:
+        raise CommandFails(f"{given.file} can't be written: its folder does not exist.") from None
+    except OSError as error:
+        raise CommandFails(f"{given.file} can't be written ({error.strerror or error}): name another.") from None
     return OK

@@ -207,12 +207,26 @@ def test_without_a_booth_a_command_says_so(tmp_path: Path, words: list[str]) -> 
     assert "No booth is running" in told(result)
 
 
-def test_a_picture_asked_for_too_early_is_told(tmp_path: Path) -> None:
-    """The panel loads after the first ready, for half a second and more."""
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (None, "try again in a few seconds"),
+        (b"", "can't be read"),
+        (b"P4\n128 64\n\0", "can't be read"),
+        ("", "Is a directory"),
+    ],
+)
+def test_a_panel_without_a_picture_is_told(tmp_path: Path, content: bytes | str | None, wanted: str) -> None:
+    """None is there until the panel has loaded, half a second and more after the first ready."""
     StatusFile(tmp_path / "run", "booth").write({"state": "ready"})
+    match content:
+        case bytes():
+            (tmp_path / "run/panel.pbm").write_bytes(content)
+        case str():
+            (tmp_path / "run/panel.pbm").mkdir()
     result = run_forked(tmp_path / "run", "screen", tmp_path / "now.png")
     assert result.returncode == 1
-    assert "try again in a few seconds" in told(result)
+    assert wanted in told(result)
 
 
 def test_status_works_when_nothing_runs_and_makes_nothing(tmp_path: Path, desk: Path) -> None:
