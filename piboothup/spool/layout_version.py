@@ -64,11 +64,11 @@ def prepare(directory: Path) -> None:
                     problem("spool_missing", str(path.readlink())),
                 )
         check(directory)
-        is_new = not directory.exists()
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
         directory.mkdir(parents=True, exist_ok=True)
         make_folders(directory)
-        if is_new:
-            durable.sync_directory(directory.parent)
+        for path in missing:
+            durable.sync_directory(path.parent)
     except PermissionError as error:
         raise SpoolUnusable(
             f"The spool {directory} can't be used ({error.strerror}): another user owns it, or its file "

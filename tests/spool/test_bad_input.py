@@ -6,13 +6,14 @@ import errno
 import os
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from piboothup.spool import durable, handover
+from piboothup.spool import durable, handover, layout_version
 from piboothup.spool.admin import inventory
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor, Source
@@ -315,6 +316,65 @@ def test_a_card_that_refuses_an_id_is_used_without(
     assert (name.boot, (tmp_path / ".layout").read_text()) == (1, "1\n")
     assert f"spool id not written directory={tmp_path} reason={os.strerror(number)}" in caplog.messages
     assert not any("given an id" in message for message in caplog.messages)
+
+
+def test_a_new_card_that_refuses_its_layout_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older program would overlook what lies there, and no choice could be known of it."""
+    real = durable.replace
+
+    def refuse(path: Path, *given: Any, **how: Any) -> None:
+        if path.name == ".layout":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(path, *given, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "replace", refuse)
+        spool = Spool(tmp_path, HandClock(), "serial-1")
+        spool.prepare()
+        with pytest.raises(OSError, match="No space"):
+            spool.start("booth")
+    spool.start("booth")
+    assert (tmp_path / ".layout").read_text().startswith("1 ")
+
+
+@pytest.mark.parametrize("folder", ["spool", "disk/spool", "disk/box/spool"])
+def test_p06_each_name_on_the_way_to_a_new_spool_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    synced: list[Path] = []
+    real = durable.sync_directory
+
+    def noted(path: Path) -> None:
+        real(path)
+        synced.append(path)
+
+    monkeypatch.setattr(durable, "sync_directory", noted)
+    layout_version.prepare(tmp_path / folder)
+    assert {tmp_path / folder, *(tmp_path / folder).parents} & set(synced) == {
+        path for path in (tmp_path / folder, *(tmp_path / folder).parents) if path.is_relative_to(tmp_path)
+    }
+    assert len(synced) == len(set(synced))
+    layout_version.prepare(tmp_path / folder)
+    assert len(set(synced)) == len(synced) - 1, "of a spool that is there its own folder alone"
+
+
+@pytest.mark.parametrize("before", [None, "1\n", "\0"])
+def test_an_id_of_the_other_service_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    """Both start at the same time, and look at the same time."""
+    file = tmp_path / ".layout"
+    if before is not None:
+        file.write_text(before)
+    real = durable.lock
+
+    def lock(path: Path, *, wait: bool = False) -> AbstractContextManager[int]:
+        file.write_text("1 0123456789abcdef\n")
+        return real(path, wait=wait)
+
+    monkeypatch.setattr(durable, "lock", lock)
+    layout_version.note(tmp_path)
+    assert file.read_text() == "1 0123456789abcdef\n"
 
 
 def test_a_card_asked_every_second_refuses_an_id_once(
