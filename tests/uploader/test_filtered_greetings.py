@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from piboothup.uploader.outcomes import Outcome
+from piboothup.uploader.schedule.scheduler import UploadScheduler
+from piboothup.uploader.session import ApiSession
+from piboothup.uploader.trusted_time import TrustedTime
 from tests.support.ca import Authority, Connect, day_s
 from tests.support.server import Liar, Story, brings_to, says
 from tests.support.uploader import Desk
@@ -58,6 +62,46 @@ def test_f03_a_greeting_cut_off_again_and_again_is_blocked(
         before_s = desk.clock.boottime_s
         desk.until_sent(name, step_s=1.0)
         assert desk.clock.boottime_s - before_s <= 60.0
+
+
+def hangs_up_on_the_request(liar: Liar, connection: socket.socket) -> None:
+    liar.request(connection)
+
+
+CUT_OFF, CUT_LATER, ANSWERED, REFUSED = (
+    resets,
+    hangs_up_on_the_request,
+    says("200 OK", b'{"events": []}', "Connection: close"),
+    says("503 Service Unavailable"),
+)
+NO_FILTERS: dict[str, list[Story]] = {
+    "an answer between": [CUT_OFF, CUT_OFF, ANSWERED, CUT_OFF, CUT_OFF],
+    "another failure between": [CUT_OFF, CUT_OFF, REFUSED, CUT_OFF, CUT_OFF],
+    "a request cut off between": [CUT_OFF, CUT_OFF, CUT_LATER, CUT_OFF, CUT_OFF],
+    "requests cut off": [CUT_LATER] * 5,
+}
+
+
+@pytest.mark.parametrize("stories", NO_FILTERS.values(), ids=NO_FILTERS)
+def test_f03_three_in_a_row_alone_are_a_filter(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stories: list[Story]
+) -> None:
+    authority, told = Authority(tmp_path), list[Outcome]()
+    with Liar(stories[0]) as front:
+        desk.configure(api_url=f"https://127.0.0.1:{front.port}")
+        scheduler = UploadScheduler(desk.clock, lambda: 0.5, 1, {}, paused=False, refused=False)
+        monkeypatch.setattr(scheduler, "on_probe_failure", lambda outcome, _retry_after_s: told.append(outcome))
+        trusted = TrustedTime(desk.booth, desk.clock)
+        connect = Connect(authority, NOBODY)
+        session = ApiSession(desk.config, desk.booth, desk.clock, trusted, scheduler, connect)
+        desk.clock.wall_s = day_s(0)
+        for story in stories:
+            front.tls, front.story = None if story is CUT_OFF else authority.certificate(), story
+            session.probe()
+        session.close()
+    assert told == [
+        Outcome.SERVER_ERROR if story is REFUSED else Outcome.RESET for story in stories if story is not ANSWERED
+    ]
 
 
 def test_f03_a_greeting_cut_off_twice_is_a_bad_link(desk: Desk, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ OF_THE_CONNECTION = {
     "s3, stalled": ("400 Bad Request", "RequestTimeout"),
     "s3, cut short": ("400 Bad Request", "IncompleteBody"),
     "s3, twice at once": ("409 Conflict", "OperationAborted"),
+    "s3, a rival": ("409 Conflict", "ConditionalRequestConflict"),
+    "s3, a token too old": ("400 Bad Request", "TokenRefreshRequired"),
     "gcs, a url too old": ("400 Bad Request", "ExpiredToken"),
 }
 

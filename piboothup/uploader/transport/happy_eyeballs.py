@@ -3,7 +3,8 @@
 urllib3 gives each address of a name the whole connect time-out, one after the other, and the name look-up none. Here
 look-ups run in threads of their own, as they can't be cancelled: the result of a late one serves the next connect.
 Connection attempts to the addresses overlap, so that a dead family costs a quarter of a second; an address that
-connects and then gives no answer comes last from then on. All of it ends at once when the guard cuts the exchange.
+connects and then gives no answer, or a refusal, is last from then on. All of it ends at once when the guard cuts the
+exchange.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ _NEW_LOOKUP_S, _NEW_LOOKUP_MAX_S = 60.0, 600.0
 """Age of a look-up at which another is begun in its place, seconds; it doubles each time, up to the maximum. glibc
 waits for a name server's answer over TCP without end, and such a look-up keeps its thread.
 """
-_MAX_SILENT = 32
-"""How many addresses that gave no answer are known: a storage has new ones every few minutes."""
+_MAX_AVOIDED = 32
+"""How many addresses to be tried last are known: a storage has new ones every few minutes."""
 _NOWHERE = ("0.0.0.0", "::")
 """What many filters answer in place of a blocked name's address. The kernel would take it for this machine."""
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
@@ -56,22 +57,22 @@ class NameLookups:
         self._running: dict[tuple[str, int, int], _LookUp] = {}
         self.connected: tuple[Any, ...] | None = None
         """The address that was connected to for the exchange under way; None = a kept connection is used, or none."""
-        self._silent: list[tuple[Any, ...]] = []
-        """Addresses that were connected to and gave no answer, the latest last."""
+        self._avoided: list[tuple[Any, ...]] = []
+        """Addresses that were connected to and gave no answer, or a refusal; the latest last."""
 
     def put_last(self) -> None:
-        """Prefer every other address to the one that was connected to: it gave no answer.
+        """Prefer every other address to the one that was connected to: it gave no answer, or a refusal.
 
         IPv6 through a tunnel that loses long packets connects every time, and is the first choice every time.
         """
         if self.connected is not None:
-            others = [address for address in self._silent if address != self.connected]
-            self._silent = [*others[1 - _MAX_SILENT :], self.connected]
+            others = [address for address in self._avoided if address != self.connected]
+            self._avoided = [*others[1 - _MAX_AVOIDED :], self.connected]
 
     def addresses(
         self, host: str, port: int, until_s: float, wake: socket.socket, woken: socket.socket
     ) -> list[Address]:
-        """The host's addresses, alternating between the families; those that gave no answer come last.
+        """The host's addresses, alternating between the families; those to be avoided come last.
 
         Waits until `until_s` (monotonic) on `woken`, the other end of `wake`. Raises socket.gaierror or whatever else
         getaddrinfo raises, NameBlocked, ConnectionAbortedError when `wake` was shut down.
@@ -91,7 +92,7 @@ class NameLookups:
                 del self._running[host, port, family]
         if any(found):
             listed = [address for address in chain.from_iterable(zip_longest(*found)) if address is not None]
-            place = {address: number for number, address in enumerate(self._silent, 1)}
+            place = {address: number for number, address in enumerate(self._avoided, 1)}
             return sorted(listed, key=lambda address: place.get(address[1], 0))
         if found:
             raise NameBlocked

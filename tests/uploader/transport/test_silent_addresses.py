@@ -38,6 +38,12 @@ def takes_and_says_nothing(liar: Liar, connection: socket.socket) -> None:
     liar.ended.wait()
 
 
+def answers_once(liar: Liar, connection: socket.socket) -> None:
+    liar.request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    liar.ended.wait()
+
+
 def hangs_up(liar: Liar, connection: socket.socket) -> None:
     liar.request(connection)
 
@@ -126,6 +132,34 @@ def test_n03_f03_an_address_that_refuses_is_not_the_only_one(
             with pytest.raises(ApiError):
                 api.events()
             assert api.events().events == ()
+
+
+def test_n03_a_dead_kept_connection_says_nothing_of_its_address(
+    led: dict[socket.AddressFamily, tuple[str, int]],
+) -> None:
+    """It was connected to long ago; nor does it say that packets are too long."""
+    with Liar(answers_once, host="::1") as six, Liar(says("200 OK")) as four:
+        led.update({socket.AF_INET6: ("::1", six.port), socket.AF_INET: ("127.0.0.1", four.port)})
+        with contextlib.closing(Transport(HandClock(), plain_http=True, limits=FAR)) as made:
+            url = Secret(f"http://localhost:{four.port}/")
+            assert made.exchange("GET", url, {}, deadline_s=60.0).status == 200
+            made._limits = IMPATIENT
+            with pytest.raises(LinkError):
+                made.exchange("GET", url, {}, deadline_s=60.0)
+            relax(made)
+            assert made.exchange("GET", url, {}, deadline_s=60.0).status == 200
+            assert not made.guard.has_small_segments
+    assert (six.connections, four.connections) == (2, 0)
+
+
+def test_n03_the_newest_silent_addresses_alone_are_known() -> None:
+    """A storage has others every few minutes: a summer's would fill the memory."""
+    lookups = happy_eyeballs.NameLookups()
+    for number in [*range(100), 90]:
+        lookups.connected = (f"192.0.2.{number}", 443)
+        lookups.put_last()
+    known = [int(host.split(".")[-1]) for host, _ in lookups._avoided]
+    assert known == [*(number for number in range(68, 100) if number != 90), 90]
 
 
 def test_n03_of_two_silent_addresses_none_is_given_up(led: dict[socket.AddressFamily, tuple[str, int]]) -> None:

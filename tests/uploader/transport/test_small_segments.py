@@ -155,6 +155,19 @@ def test_n36_silence_of_plain_http_changes_nothing() -> None:
         assert made.guard.has_small_segments
 
 
+def test_n36_server_that_nobody_vouches_for_changes_nothing(tmp_path: Path) -> None:
+    """Its certificates came through, in full packets."""
+    for name in ("own", "other"):
+        (tmp_path / name).mkdir()
+    own, other = (Authority(tmp_path / name) for name in ("own", "other"))
+    with (
+        Liar(says("200 OK"), tls=other.certificate()) as liar,
+        contextlib.closing(Transport(HandClock(), limits=FAR, ca_file=own.file)) as made,
+    ):
+        fails(get, made, liar.url)
+        assert not made.guard.has_small_segments
+
+
 def test_n36_server_that_is_not_there_changes_nothing() -> None:
     with Liar(says("200 OK")) as liar, contextlib.closing(Transport(HandClock(), plain_http=True)) as made:
         made.guard.change_segments()
