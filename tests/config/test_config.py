@@ -245,6 +245,14 @@ def test_f12_quotes_in_a_key_file_are_no_part_of_the_key(tmp_path: Path, text: s
     assert found.read_key() == Secret("k-123")
 
 
+@pytest.mark.parametrize("text", ['"', "'", '"k-123', "k-123'", "\"k-123'", 'k"1"23'])
+def test_f12_quotes_that_are_no_pair_stay_in_a_key(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "key"
+    file.write_text(text)
+    found, _ = config.parse(f'[eventpics]\napi_key_file = "{file}"', FILE)
+    assert found.read_key() == Secret(text)
+
+
 def test_config_key_read_from_its_file_missing_file_means_no_key(tmp_path: Path) -> None:
     file = tmp_path / "key"
     found, _ = config.parse(f'[eventpics]\napi_key_file = "{file}"', FILE)
