@@ -9,6 +9,7 @@ from its memory and its card, each cut starts. `run` says what may be asked for.
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -33,7 +34,7 @@ def main(image: Path, room: Path, *asked: str) -> int:
     rest_s = LONG_REST_S if mode == "rest" else GATE_REST_S
     cuts_wanted = int(words[0]) if mode == "cuts" else GATE_CUTS
     older, newer = (next((room / commit).glob("*.deb")) for commit in ("before", "now"))
-    box = Box(image, room)
+    box = Box(image, Path(tempfile.mkdtemp(dir=room)))  # of a first try nothing is left over
 
     def step(title: str, do: Callable[[], object]) -> None:
         if wanted and not any(word in title for word in ("first boot", "install", *wanted)):
