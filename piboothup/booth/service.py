@@ -44,7 +44,6 @@ from piboothup.booth.operations.active_settings import ActiveSettings, SettingsS
 from piboothup.booth.operations.frame_requests import FrameRequests
 from piboothup.booth.operations.menu_options import MenuOptionsReader
 from piboothup.booth.panel.thread import PanelThread
-from piboothup.booth.panel.view import View
 from piboothup.booth.photo.saver import Saver
 from piboothup.booth.presenter import Presenter
 from piboothup.booth.storage import Follow, StorageMonitor
@@ -171,7 +170,7 @@ class BoothService:
             "retention": self._run_retention,
             "control": lambda: control.listen(hints, self._clock, self._events.put, self._ended),
         }
-        self._panel.show(self._view(self._clock.boottime_ns()))
+        self._panel.show(self._presenter.view(self._booth, self._clock.boottime_ns(), self._settings))
         self._saver.start()
         self._actions.start()
         self._device_start.start()
@@ -193,7 +192,7 @@ class BoothService:
 
         for event in (self._ended, self._state_changed, self._house_due):
             event.set()
-        farewell = self._view(self._clock.boottime_ns())
+        farewell = self._presenter.view(self._booth, self._clock.boottime_ns(), self._settings)
         if photos_are_safe := self._saver.stop(left_s()):
             self._panel.show(farewell)
         self._device_start.stop(left_s(_FAREWELL_S))
@@ -215,13 +214,15 @@ class BoothService:
         while self._booth.state is not BoothState.STOPPING:
             event = self._next_event()
             now_ns = self._clock.boottime_ns()
-            before = self._booth.state
+            before, failures = self._booth.state, self._booth.health.failures
             self._booth, effects = step(self._booth, event, now_ns, self._settings)
             self._prepare(now_ns)
             self._run_effects(effects)
             self._presenter.on_event(event, self._booth, now_ns)
             del event, effects  # a frame in them is 18 MB that nobody needs any more
             self._presenter.show(self._booth, now_ns, self._settings, light=self._device_start.is_light_allowed)
+            if self._booth.health.failures > failures:
+                self._house_due.set()  # the card may be the reason
             if self._booth.state is not before:
                 self._state_changed.set()
                 if self._booth.state is BoothState.READY:
@@ -273,9 +274,6 @@ class BoothService:
                     self._actions.on_test_press()
                 case action:
                     self._actions.submit(action)
-
-    def _view(self, now_ns: int) -> View:
-        return self._presenter.view(self._booth, now_ns, self._settings)
 
     def _apply_settings(self, active: ActiveSettings) -> None:
         """Apply another event, album, name, language or time zone."""

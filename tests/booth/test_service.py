@@ -17,7 +17,7 @@ import pytest
 from piboothup import status
 from piboothup.booth import service
 from piboothup.booth.camera.thread import CameraThread
-from piboothup.booth.flow.events import SaveTested, StorageChecked, Tick
+from piboothup.booth.flow.events import SaveTested, Tick
 from piboothup.booth.gpio.button import GpioButton
 from piboothup.booth.gpio.buzzer import Sound
 from piboothup.booth.gpio.led import GpioLight, LightPattern
@@ -29,13 +29,13 @@ from piboothup.booth.storage import StorageMonitor
 from piboothup.config import ButtonConfig, CaptureConfig, LightConfig, PhotoConfig
 from piboothup.problems import Problem, problem
 from piboothup.runtime import HintSocket, send_hint
-from piboothup.spool import durable, handover
+from piboothup.spool import commit, durable, handover
 from piboothup.spool.capture_time.anchors import Source
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.layout_version import SpoolUnusable
 from piboothup.spool.listing import HELD, NEW, WITHDRAWN
 from piboothup.spool.photo_file import matches_digest
-from piboothup.spool.store import AlreadyRunning
+from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.status import BoothState, UploaderState
 from tests.support.booth import Box, awaited, hang_on
 from tests.support.deadline import PATIENCE_S
@@ -397,6 +397,43 @@ def test_s14_spool_gone_is_fault_and_return_is_noticed(box: Box) -> None:
     assert box.photos() == 1
 
 
+def test_s14_the_card_is_checked_by_one_thread_alone(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another found a moment earlier would come later, and end a fault or begin one that has ended."""
+    checking: queue.SimpleQueue[str] = queue.SimpleQueue()
+    real = commit.card_problem
+
+    def note(spool: Spool) -> Problem | None:
+        checking.put(threading.current_thread().name)
+        return real(spool)
+
+    box.start_ready()
+    monkeypatch.setattr(commit, "card_problem", note)
+    box.take_photo()
+    with monkeypatch.context() as patched:
+        patched.setattr(commit, "commit", lambda *_: 1 // 0)
+        box.press()
+        box.until_said(lambda said: said.get("state") == "fault")
+    threads = {checking.get(timeout=PATIENCE_S)}
+    box.stop()
+    threads |= {checking.get() for _ in range(checking.qsize())}
+    assert threads == {"housekeeping"}
+
+
+def test_s02_a_photo_not_saved_has_the_card_checked_at_once(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_HOUSEKEEPING_S", 10 * PATIENCE_S)
+    box.start_ready()
+    assert box.runner is not None
+    box.take_photo()  # the round that follows a start has ended
+
+    def refuse(*_: object) -> None:
+        monkeypatch.setattr(commit, "card_problem", lambda _spool: problem("card_readonly"))
+        raise commit.NotSaved(problem("not_saved"))
+
+    monkeypatch.setattr(commit, "commit", refuse)
+    box.press()
+    box.until_shown(state=BoothState.FAULT, problem=problem("card_readonly"))
+
+
 def test_systemd_unusable_spool_is_fault_until_usable(box: Box, systemd: Systemd) -> None:
     box.spool.directory.write_text("a file where a folder should be")
     box.start()
@@ -464,9 +501,7 @@ def test_s15_failed_housekeeping_round_is_followed_by_next(
 def test_at_rest_the_loop_is_woken_by_ticks_alone(box: Box) -> None:
     box.start_ready()
     heard = awaited(box._heard)
-    before = [next(heard) for _ in range(box._heard.qsize())]  # ready waits for the button's and the test photo's
-    if StorageChecked not in before[before.index(SaveTested) :]:  # the saver's last, which nothing waits for
-        assert next(event for event in heard if event is not Tick) is StorageChecked
+    assert SaveTested in [next(heard) for _ in range(box._heard.qsize())]  # ready waits for it, as for the button's
     assert [next(heard) for _ in range(4)] == [Tick] * 4
 
 

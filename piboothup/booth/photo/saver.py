@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from piboothup.booth.errors import BoothError
-from piboothup.booth.flow.events import Event, MoveHeld, Saved, SaveTested, SavingFailed, StorageChecked, Withdrawn
+from piboothup.booth.flow.events import Event, MoveHeld, Saved, SaveTested, SavingFailed, Withdrawn
 from piboothup.booth.frame import THUMBNAIL_SIZE, Frame, Plane, shrunk
 from piboothup.booth.threads import NEVER_NS, STORAGE_TIMEOUT_NS, Heartbeat
 from piboothup.config import Config, zone
@@ -214,7 +214,6 @@ class Saver:
                 if not self._is_held_for_guest:
                     self._hand_over(name)
                 log.info("saved photo=%s number=%d", name, self.taken)
-            self._post(StorageChecked(commit.card_problem(self._spool)))
             self._move_unmoved()
 
     def _prepare(self) -> None:
