@@ -23,7 +23,7 @@ more, or one side is open, the time is unknown and takenAt is left out rather th
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -38,6 +38,8 @@ KEEP_WITHIN_MS = 2_000
 SPREAD_WITHIN_MS = 24 * 3_600_000
 _AGREE_WITHIN_MS = 10_000
 _CLOSE_MS = 60_000
+_MOST_GROUPS = 200
+"""Most anchors around which a group is looked for: those of 33 hours full of photos. Each costs a look at all."""
 
 
 @dataclass(frozen=True)
@@ -136,15 +138,19 @@ def _curve(boot: Boot) -> tuple[Anchor, ...]:
 
 
 def _agreeing(anchors: list[Anchor], in_use: Sequence[Anchor]) -> list[Anchor]:
-    """The largest group of anchors that agree with one of them; groups with an offset in use win, then the latest."""
+    """The largest group of anchors that agree with one of them; groups with an offset in use win, then the latest.
+
+    Weeks without a restart make thousands of anchors; then groups around some of them are compared.
+    """
 
     def group(around: Anchor) -> list[Anchor]:
         return [anchor for anchor in anchors if _agree(anchor, around)]
 
-    def weight(around: Anchor) -> tuple[bool, int, int]:
-        return any(_agree(anchor, around) for anchor in in_use), len(group(around)), around.boottime_ms
-
-    return group(max(anchors, key=weight))
+    centres = [anchor for anchor in anchors if any(_agree(anchor, used) for used in in_use)] or anchors
+    if len(group(around := max(centres, key=lambda anchor: anchor.boottime_ms))) < len(anchors):
+        step = -(-len(centres) // _MOST_GROUPS)
+        around = max(centres[::-step], key=lambda anchor: (len(group(anchor)), anchor.boottime_ms))
+    return group(around)
 
 
 def _agree(anchor: Anchor, other: Anchor) -> bool:
@@ -156,13 +162,18 @@ def _apart(anchors: list[Anchor]) -> tuple[Anchor, ...]:
     """The anchors without those that a more certain one makes superfluous or is too close to."""
     kept: list[Anchor] = []
     for anchor in sorted(anchors, key=lambda anchor: (anchor.uncertainty_ms, -anchor.boottime_ms)):
-        distances = [(abs(anchor.boottime_ms - other.boottime_ms), other.uncertainty_ms) for other in kept]
+        reach_ms = max(_CLOSE_MS, int(anchor.uncertainty_ms / (2 * DRIFT)) + 1)  # those beyond it matter in no case
+        first = bisect_left(kept, anchor.boottime_ms - reach_ms, key=lambda other: other.boottime_ms)
+        last = bisect_right(kept, anchor.boottime_ms + reach_ms, key=lambda other: other.boottime_ms)
+        distances = [
+            (abs(anchor.boottime_ms - other.boottime_ms), other.uncertainty_ms) for other in kept[first:last]
+        ]
         crowds = any(away_ms < _CLOSE_MS for away_ms, _ in distances)
         if not crowds and not any(
             sure_ms + DRIFT * away_ms * 2 < anchor.uncertainty_ms for away_ms, sure_ms in distances
         ):
-            kept.append(anchor)
-    return tuple(sorted(kept, key=lambda anchor: anchor.boottime_ms))
+            insort(kept, anchor, key=lambda other: other.boottime_ms)
+    return tuple(kept)
 
 
 def _drop_implausible_rtc(boots: Mapping[int, Boot]) -> Mapping[int, Boot]:

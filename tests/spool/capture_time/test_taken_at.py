@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from piboothup.spool.capture_time import taken_at
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.capture_time.boots import Boot
 from piboothup.spool.capture_time.taken_at import KNOT_MS, SPREAD_WITHIN_MS, Estimate, is_known, knots, solve
@@ -69,6 +70,42 @@ def test_t03_clock_stepped_back_keeps_photo_order() -> None:
     assert all(time is not None for time in times)
     assert times == sorted(times, key=lambda ms: ms or 0.0)
     assert times[20] == pytest.approx(20_000)
+
+
+WEEKS_S = 14 * 86_400
+ALIKE = [anchor(at_s) for at_s in range(0, WEEKS_S, 600)]
+WEEKS: dict[str, list[Anchor]] = {
+    "alike": ALIKE,
+    "clock set wrong once": [*ALIKE[:300], anchor(180_000, off_s=3600), *ALIKE[301:]],
+    "clock set right after a week": [
+        anchor(at_s, off_s=3600 * (at_s < WEEKS_S / 4)) for at_s in range(0, WEEKS_S, 600)
+    ],
+    "less and less certain": [anchor(at_s, uncertainty_ms=5 + at_s % 7200) for at_s in range(0, WEEKS_S, 600)],
+}
+
+
+@pytest.mark.parametrize("anchors", WEEKS.values(), ids=WEEKS)
+def test_t01_weeks_without_a_restart_cost_a_photo_little(
+    anchors: list[Anchor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A box that is left on: each photo waits for its time. To compare all its anchors with all took many seconds."""
+    comparisons = 0
+
+    def counted(value: float) -> float:
+        nonlocal comparisons
+        comparisons += 1
+        return abs(value)
+
+    monkeypatch.setattr(taken_at, "abs", counted, raising=False)
+    assert at(boot(*anchors), WEEKS_S) == pytest.approx(WEEKS_S, abs=0.01)
+    assert comparisons < len(anchors) ** 2 / 2
+
+
+def test_t01_weeks_without_a_restart_keep_what_is_in_use() -> None:
+    """One anchor agrees with what uploads have used, thousands do not."""
+    used = anchor(0)
+    later = [anchor(at_s, off_s=3600) for at_s in range(600, WEEKS_S, 600)]
+    assert at(boot(used, *later, in_use=(used,)), 60) == pytest.approx(60)
 
 
 def test_offset_in_use_kept_until_better_source_differs_over_2_s() -> None:
