@@ -28,6 +28,7 @@ _IWREQ, _IWREQ_BYTES = "16sPHH", 32
 """struct iwreq of linux/wireless.h: interface, address and length of the name, flags; its union has 16 bytes."""
 _BANDS = (("2.4 GHz", 2.3, 2.6), ("5 GHz", 4.9, 5.925), ("6 GHz", 5.925, 7.2))
 _MAX_NAME_BYTES = 32
+_CONNECTED = ("up", "unknown")
 _WEAK_PERCENT = 30
 """Signal below which the Wi-Fi is weak: about -85 dBm, where a photo takes several attempts."""
 
@@ -96,10 +97,13 @@ def interface(interfaces: Path) -> Path | None:
 
 
 def is_wired(interfaces: Path) -> bool:
-    """Whether a cable is plugged into a real device, which the loopback is not."""
+    """Whether a cable is plugged into a real device, which the loopback is not: a phone's or a modem's counts too.
+
+    Many USB drivers tell no state: then "unknown" stands for "up" (the kernel's operstates.rst), else it is "down".
+    """
     with contextlib.suppress(OSError):
         others = (path for path in interfaces.iterdir() if not (path / "phy80211").exists())
-        return any((path / "device").exists() and _text(path / "operstate") == "up" for path in others)
+        return any((path / "device").exists() and _text(path / "operstate") in _CONNECTED for path in others)
     return False
 
 

@@ -92,12 +92,23 @@ def test_a_wifi_that_waits_for_its_country_is_told(interfaces: Interfaces) -> No
     assert interfaces.read() == Wifi(None, None, problem("wifi_off"))
 
 
-@pytest.mark.parametrize(("state", "trouble"), [("up", None), ("down", problem("wifi_missing"))])
+MISSING = problem("wifi_missing")
+CABLES = {
+    "network cable": ("eth0", "up", None),
+    "nothing in the socket": ("eth0", "down", MISSING),
+    "phone by USB, whose driver tells no state": ("usb0", "unknown", None),
+    "modem by USB, whose driver tells no state": ("wwan0", "unknown", None),
+    "modem that is not switched on": ("wwan0", "down", MISSING),
+    "port that waits for a password": ("eth0", "dormant", MISSING),
+}
+
+
+@pytest.mark.parametrize(("name", "state", "trouble"), CABLES.values(), ids=CABLES)
 def test_wifi_without_network_no_trouble_with_cable_plugged_in(
-    interfaces: Interfaces, state: str, trouble: object
+    interfaces: Interfaces, name: str, state: str, trouble: object
 ) -> None:
     interfaces.wireless("wlan-of-no-one")
-    interfaces.wired("eth0", state)
+    interfaces.wired(name, state)
     assert interfaces.read().problem == trouble
 
 
