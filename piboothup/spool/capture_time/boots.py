@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import stat
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ class Boot:
     ready_ms: int | None = None
     """Duration of the booth's last start, milliseconds, until it was ready."""
     compositions: tuple[Composition, ...] = ()
-    """By their first numbers; a start of the booth ends the one before."""
+    """By their first numbers, which all differ; a start of the booth ends the one before."""
 
     def composition_of(self, seq: int) -> Composition | None:
         """What is composed of photo `seq`; None when nothing is."""
@@ -95,8 +96,8 @@ class Boot:
         return found is not None and not found.is_photo(seq)
 
     def _in_force(self, seq: int) -> Composition | None:
-        found = next((composition for composition in reversed(self.compositions) if composition.first <= seq), None)
-        return found if found is not None and found.covers(seq) else None
+        place = bisect_right(self.compositions, seq, key=lambda composition: composition.first)
+        return self.compositions[place - 1] if place and self.compositions[place - 1].covers(seq) else None
 
 
 def register(directory: Path, boot_id: str, box: str, highest_seen: int) -> int:
@@ -192,11 +193,11 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
         elif (seq := _whole(line.get("next_seq"))) is not None and seq <= BY_HAND:
             next_seq = max(next_seq, seq)
             if compositions and line.get("start") == "booth":
-                compositions.append(Composition(seq, ""))
+                _add_composition(compositions, Composition(seq, ""))
         elif (found_ms := _whole(line.get("ready_ms"))) is not None:
             ready_ms = found_ms
         elif (composition := _composition(line)) is not None:
-            compositions.append(composition)
+            _add_composition(compositions, composition)
         retired |= _retired(line)
         anchor = _anchor(line)
         if anchor is not None and line.get("in_use"):
@@ -208,6 +209,13 @@ def _fold(number: int, lines: Iterable[dict[str, Any]]) -> Boot:
     used = tuple(in_use.values())
     known = (number, boot_id, box, next_seq, tuple(anchors), used, last, frozenset(retired), ready_ms)
     return Boot(*known, tuple(compositions))
+
+
+def _add_composition(known: list[Composition], latest: Composition) -> None:
+    """Add the latest; from its first number on no earlier one holds."""
+    while known and known[-1].first >= latest.first:
+        known.pop()
+    known.append(latest)
 
 
 def _composition(line: dict[str, Any]) -> Composition | None:

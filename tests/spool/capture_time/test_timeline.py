@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from piboothup.spool.capture_time import boots
 from piboothup.spool.capture_time.anchors import Anchor, Source
+from piboothup.spool.capture_time.boots import Composition
 from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
@@ -109,3 +111,31 @@ def test_t01_a_boot_whose_box_is_not_recorded_keeps_its_time(tmp_path: Path, lin
     path.write_text("\n".join([line, *path.read_text().splitlines()[1:]]) + "\n")
     assert spool.read_boot(name.boot).box == ""
     assert spool.taken_at_ms(name, record=True) == EVENING_MS
+
+
+def composed_by_rule(lines: list[Composition], seq: int) -> tuple[Composition | None, bool]:
+    """What is composed of photo `seq`, and whether it is composed itself: the latest line up to it holds."""
+    found = next((line for line in reversed(lines) if line.first <= seq), None)
+    if found is None or not found.covers(seq):
+        return None, False
+    return (found, False) if found.is_photo(seq) else (None, True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_composed_holds_from_its_first_photo_on(tmp_path: Path, seed: int) -> None:
+    """Starts of the booth and records whose photos were never taken come in any order."""
+    draw = random.Random(seed)
+    (tmp_path / "boots").mkdir()
+    boots.path_of(tmp_path / "boots", 1).touch()
+    lines: list[Composition] = []
+    for _ in range(40):
+        first = draw.randrange(1, 120)
+        if draw.random() < 0.3 and lines:
+            boots.add_start(tmp_path / "boots", 1, "booth", 0, first)
+            lines.append(Composition(first, ""))
+        else:
+            lines.append(Composition(first, draw.choice(["", "ab"]), shots=draw.choice([0, 2, 4])))
+            boots.add_composition(tmp_path / "boots", 1, lines[-1])
+    found = boots.read(tmp_path / "boots", 1)
+    for seq in range(130):
+        assert (found.composition_of(seq), found.is_composed(seq)) == composed_by_rule(lines, seq)
