@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from piboothup.records import dataclass, replace
 from piboothup.spool.capture_time.anchors import CEILING_MS, Anchor, Source
@@ -40,6 +39,12 @@ _AGREE_WITHIN_MS = 10_000
 _CLOSE_MS = 60_000
 _MOST_GROUPS = 200
 """Most anchors around which a group is looked for: those of 33 hours full of photos. Each costs a look at all."""
+
+_curves: dict[int, tuple[tuple[tuple[Sequence[Anchor], Sequence[Anchor]], tuple[Anchor, ...]], ...]] = {}
+"""By boot its latest two curves, with its RTC and without, each with the anchors and those in use that it is made of.
+
+A running boot gets more anchors all the time, in weeks thousands: curves of what it had before are not kept.
+"""
 
 
 @dataclass(frozen=True)
@@ -124,9 +129,17 @@ def _interpolated(curve: Sequence[Anchor], boottime_ms: int) -> Anchor:
     return Anchor(before.source, boottime_ms, round(boottime_ms + offset_ms), uncertainty_ms)
 
 
-@lru_cache(maxsize=256)
 def _curve(boot: Boot) -> tuple[Anchor, ...]:
     """The anchors used, by boot-time; empty when the boot has none that can be believed."""
+    known, key = _curves.get(boot.number, ()), (boot.anchors, boot.in_use)
+    curve = next((curve for of, curve in known if of == key), None)
+    if curve is None:
+        curve = _new_curve(boot)
+        _curves[boot.number] = ((key, curve), *known[:1])
+    return curve
+
+
+def _new_curve(boot: Boot) -> tuple[Anchor, ...]:
     sane = [anchor for anchor in boot.anchors if anchor.is_sane and anchor.source.rank <= Source.RTC.rank]
     if not sane:
         return ()

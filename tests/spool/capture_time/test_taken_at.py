@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -99,6 +102,58 @@ def test_t01_weeks_without_a_restart_cost_a_photo_little(
     monkeypatch.setattr(taken_at, "abs", counted, raising=False)
     assert at(boot(*anchors), WEEKS_S) == pytest.approx(WEEKS_S, abs=0.01)
     assert comparisons < len(anchors) ** 2 / 2
+
+
+GROWN: dict[str, Callable[[int], Boot]] = {
+    "anchors": lambda lines: boot(*[anchor(at_s) for at_s in range(lines)]),
+    "offsets in use": lambda lines: boot(anchor(0), in_use=tuple(anchor(at_s) for at_s in range(lines))),
+    "photos deleted": lambda lines: replace(boot(anchor(0)), retired=frozenset(("c", seq) for seq in range(lines))),
+}
+
+
+@pytest.mark.parametrize("grown", GROWN.values(), ids=GROWN)
+def test_t01_weeks_without_a_restart_keep_memory(grown: Callable[[int], Boot]) -> None:
+    """Each line in the boot's file makes another boot, with anchors of its own. Of former ones two are kept."""
+    known: weakref.WeakSet[Anchor] = weakref.WeakSet()
+    for lines in range(1, 101):
+        found = grown(lines)
+        known.add(found.anchors[0])
+        assert at(found, 60) == pytest.approx(60)
+    del found
+    gc.collect()
+    assert len(known) <= 2
+
+
+def test_t01_anchors_are_compared_once_however_many_boots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A box with an RTC that is never online: each of its boots is asked about for each photo of any of them."""
+    day_s = 86_400
+    clocked = {
+        number: boot(anchor(0, day_s * number, Source.RTC), number=number, last_s=3600.0) for number in range(1, 301)
+    }
+    made: Counter[int] = Counter()
+    new_curve = taken_at._new_curve
+
+    def counted(of: Boot) -> tuple[Anchor, ...]:
+        made[of.number] += 1
+        return new_curve(of)
+
+    monkeypatch.setattr(taken_at, "_new_curve", counted)
+    for at_s in range(3):
+        clocked[300] = replace(clocked[300], last_boottime_ms=3_600_000 + at_s)  # it is running
+        found = solve(clocked, 150, at_s * 1000)
+        assert found is not None and found.unix_ms == START_MS + (150 * day_s + at_s) * 1000
+    assert made == dict.fromkeys(clocked, 1)
+
+
+def test_t01_boot_of_weeks_is_known_again_without_a_look_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = boot(*ALIKE)
+    assert at(found, 10) == pytest.approx(10)
+    with monkeypatch.context() as patched:
+        patched.setattr(Anchor, "__eq__", None)
+        patched.setattr(Anchor, "__hash__", None)
+        assert at(replace(found, retired=frozenset({("c", 1)})), 20) == pytest.approx(20)
+    assert at(replace(found, anchors=tuple(anchor(at_s, 60) for at_s in range(0, WEEKS_S, 600))), 10) == 70
+    assert at(boot(*ALIKE), 10) == pytest.approx(10)
 
 
 def test_t01_weeks_without_a_restart_keep_what_is_in_use() -> None:
