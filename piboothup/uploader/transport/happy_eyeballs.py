@@ -1,7 +1,7 @@
 """Happy Eyeballs (RFC 8305): from a host's name to a connected socket within one time-out.
 
 urllib3 gives each address of a name the whole connect time-out, one after the other, and the name look-up none. Here
-look-ups run in threads of their own, as they can't be cancelled: the result of a late one serves the next connect.
+look-ups run in threads of their own, as they can't be cancelled: a late one serves attempts under way or the next.
 Connection attempts to the addresses overlap, so that a dead family costs a quarter of a second; an address that
 connects and then gives no answer, or a refusal, is last from then on. All of it ends at once when the guard cuts the
 exchange.
@@ -28,10 +28,13 @@ _ATTEMPT_DELAY_S = 0.25
 """Connection Attempt Delay of RFC 8305, 5, seconds: then the next address is tried too."""
 _RETRY_ALL_AFTER_S = 1.0
 """Time after the last attempt until all addresses are tried anew beside it, seconds. The kernel repeats a SYN only
-after 1, 3 and 7 s, and by its first route, which is late for a network that comes back.
+after 1, 3 and 7 s, and by its first route, which is late for a network that comes back. If all attempts have failed,
+the time to wait for a late look-up.
 """
 _RESOLUTION_DELAY_S = 0.05
 """Resolution Delay of RFC 8305, 3, seconds: wait for the other family's look-up."""
+_LATE_LOOKUP_S = 1.0
+"""The same where all known addresses are to be avoided, seconds."""
 _NEW_LOOKUP_S, _NEW_LOOKUP_MAX_S = 60.0, 600.0
 """Age of a look-up at which another is begun in its place, seconds; it doubles each time, up to the maximum. glibc
 waits for a name server's answer over TCP without end, and such a look-up keeps its thread.
@@ -84,7 +87,8 @@ class NameLookups:
             answered = [lookup for lookup in lookups if lookup.done()]
             found = [lookup.result() for lookup in answered if lookup.exception() is None]
             if any(found):
-                until_s = min(until_s, time.monotonic() + _RESOLUTION_DELAY_S)
+                is_fresh = any(target not in self._avoided for _, target in chain.from_iterable(found))
+                until_s = min(until_s, time.monotonic() + (_RESOLUTION_DELAY_S if is_fresh else _LATE_LOOKUP_S))
             if len(answered) == len(lookups) or not _wait_for_wake(woken, until_s):
                 break
         for lookup, family in zip(lookups, _FAMILIES, strict=True):
@@ -98,6 +102,20 @@ class NameLookups:
             raise NameBlocked
         errors = (lookup.exception() for lookup in answered)
         raise next(filter(None, errors), socket.gaierror(socket.EAI_AGAIN, "the look-up takes too long"))
+
+    def is_running(self, host: str, port: int) -> bool:
+        """Whether a look-up of the host is under way, or has ended since `addresses`."""
+        return any((host, port, family) in self._running for family in _FAMILIES)
+
+    def late(self, host: str, port: int) -> list[Address]:
+        """The addresses of look-ups of the host that have ended since `addresses`, each once."""
+        found: list[Address] = []
+        for family in _FAMILIES:
+            lookup, *_ = self._running.get((host, port, family), (None,))
+            if lookup is not None and lookup.done():
+                del self._running[host, port, family]
+                found += lookup.result() if lookup.exception() is None else []
+        return found
 
     def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
         found, begun_s, longest_s = self._running.get((host, port, family), (None, 0.0, 0.0))
@@ -129,7 +147,7 @@ def connect(
         attach(wake)
         addresses = lookups.addresses(host, port, until_s, wake, woken)
         try:
-            made, lookups.connected = _race(addresses, until_s, options, woken)
+            made, lookups.connected = _race(host, port, addresses, lookups, until_s, options, woken)
         except NotConnected:
             if not is_loopback(host) and all(is_loopback(target[0]) for _, target in addresses):
                 raise NameBlocked from None  # filters that lead to this machine instead
@@ -155,18 +173,26 @@ def has_local_address(connection: socket.socket) -> bool:
 
 
 def _race(
-    addresses: Sequence[Address], until_s: float, options: Sequence[Option], woken: socket.socket
+    host: str,
+    port: int,
+    addresses: list[Address],
+    lookups: NameLookups,
+    until_s: float,
+    options: Sequence[Option],
+    woken: socket.socket,
 ) -> tuple[socket.socket, tuple[Any, ...]]:
-    """The first connection to any of the addresses, and to which; the other attempts are closed."""
+    """The first connection to any of the addresses, and to which; the other attempts are closed.
+
+    Those of the host's late look-ups are added to `addresses`.
+    """
     untried = deque(addresses)
     running: dict[socket.socket, Address] = {}
     next_s = anew_s = 0.0
     with selectors.DefaultSelector() as selector:
         selector.register(woken, selectors.EVENT_READ)
         try:
-            while untried or running:
-                now_s = time.monotonic()
-                if now_s >= until_s:
+            while (now_s := time.monotonic()) < until_s:
+                if not untried and not running and (now_s >= anew_s or not lookups.is_running(host, port)):
                     break
                 if not untried and now_s >= anew_s:
                     untried.extend(addresses)
@@ -181,6 +207,8 @@ def _race(
                 for key, _ in selector.select(min(until_s, next_s if untried else anew_s) - now_s):
                     if key.fileobj is woken:
                         _wait_for_wake(woken, until_s)
+                        untried.extend(late := lookups.late(host, port))
+                        addresses += late
                         continue
                     attempt = cast(socket.socket, key.fileobj)
                     selector.unregister(attempt)

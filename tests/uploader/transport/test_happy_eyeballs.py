@@ -10,6 +10,7 @@ import dataclasses
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -68,6 +69,9 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
     made = Names(monkeypatch)
     yield made
     made.answer.set()
+    for thread in threading.enumerate():  # a late one would ask the next test's names
+        if thread.name == "look-up":
+            thread.join(PATIENCE_S)
 
 
 class Caller:
@@ -128,13 +132,89 @@ def test_n03_dead_ipv6_does_not_keep_ipv4_waiting(names: Names) -> None:
 
 
 def test_n03_refused_family_or_hung_lookup_of_it_costs_nothing(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(happy_eyeballs, "_ATTEMPT_DELAY_S", 1000.0)  # nobody waits for it
+    monkeypatch.setattr(happy_eyeballs, "_ATTEMPT_DELAY_S", FAR_S)  # nobody waits for it
+    monkeypatch.setattr(happy_eyeballs, "_RETRY_ALL_AFTER_S", FAR_S)
     names.known[V6] = "::1"
     with Liar(says("200 OK")) as liar, transport(FAR) as made:
         assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
     names.hanging = {V6}
     with Liar(says("200 OK")) as liar, transport(FAR) as made:
         assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
+
+
+@pytest.mark.parametrize("first", ["dead", "dead, then lost", "refused", "without a route"])
+def test_n03_a_late_lookup_joins_the_attempts_under_way(
+    names: Names, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """The first family's attempts are under way, or have failed, when the other's address becomes known."""
+    monkeypatch.setattr(happy_eyeballs, "_RETRY_ALL_AFTER_S", 0.01 if first == "dead, then lost" else FAR_S)
+    names.known[V6], names.hanging = "::1", {V4}
+    begin, tried = happy_eyeballs._start_connecting, threading.Event()
+    lost = {"without a route": [V6], "dead, then lost": [V4]}.get(first, [])
+
+    def noted(address: happy_eyeballs.Address, options: Any) -> socket.socket | None:
+        tried.set()
+        if address[0] not in lost:
+            return begin(address, options)
+        lost.remove(address[0])
+        return None
+
+    monkeypatch.setattr(happy_eyeballs, "_start_connecting", noted)
+    with contextlib.ExitStack() as stack:
+        liar = stack.enter_context(Liar(says("200 OK")))
+        if first.startswith("dead"):
+            stack.enter_context(black_hole("::1", liar.port))
+        made = stack.enter_context(transport(FAR))
+        caller = Caller(made, f"http://localhost:{liar.port}/")
+        assert tried.wait(PATIENCE_S)
+        names.answer.set()
+        assert caller.outcome() == 200
+        names.all_asked(2)
+
+
+@pytest.mark.parametrize(("wait_s", "late"), [(0.01, "hangs"), (FAR_S, "is unknown")])
+def test_n03_a_late_lookup_is_not_waited_for_in_vain(
+    names: Names, monkeypatch: pytest.MonkeyPatch, wait_s: float, late: str
+) -> None:
+    monkeypatch.setattr(happy_eyeballs, "_RETRY_ALL_AFTER_S", wait_s)
+    names.known, names.hanging = {V6: "::1"}, {V4}
+    begin = happy_eyeballs._start_connecting
+
+    def noted(address: happy_eyeballs.Address, options: Any) -> socket.socket | None:
+        if late == "is unknown":
+            names.answer.set()
+        return begin(address, options)
+
+    monkeypatch.setattr(happy_eyeballs, "_start_connecting", noted)
+    with Liar(says("200 OK")) as liar, transport(FAR) as made:
+        assert Caller(made, f"http://localhost:{liar.port}/").outcome() is Outcome.CONNECT
+
+
+@pytest.mark.parametrize("is_avoided", [False, True])
+def test_n03_the_other_family_is_waited_for_by_what_is_known(
+    names: Names, monkeypatch: pytest.MonkeyPatch, is_avoided: bool
+) -> None:
+    """An address that connects and gives no answer is worth no hurry."""
+    names.known[V6], names.hanging = "::1", {V4}
+    lookups, waits_s = happy_eyeballs.NameLookups(), list[float]()
+    wait = happy_eyeballs._wait_for_wake
+
+    def noted(woken: socket.socket, until_s: float) -> bool:
+        waits_s.append(until_s - time.monotonic())
+        if waits_s[-1] < 2 * happy_eyeballs._LATE_LOOKUP_S:
+            names.answer.set()
+            return wait(woken, time.monotonic() + PATIENCE_S)
+        return wait(woken, until_s)
+
+    monkeypatch.setattr(happy_eyeballs, "_wait_for_wake", noted)
+    lookups.connected = ("::1", 9)
+    if is_avoided:
+        lookups.put_last()
+    with contextlib.ExitStack() as stack:
+        wake, woken = (stack.enter_context(contextlib.closing(end)) for end in socket.socketpair())
+        found = lookups.addresses("localhost", 9, time.monotonic() + PATIENCE_S, wake, woken)
+    assert found[0][1] == (("127.0.0.1", 9) if is_avoided else ("::1", 9)) and len(found) == 2
+    assert (waits_s[-1] > happy_eyeballs._RESOLUTION_DELAY_S) == is_avoided
 
 
 def test_n03_a_server_on_ipv6_alone_is_reached(names: Names) -> None:
@@ -193,6 +273,7 @@ def test_n02_a_lookup_that_hangs_for_good_is_begun_anew(names: Names, monkeypatc
         assert Caller(made, f"http://localhost:{liar.port}/").outcome() is Outcome.DNS
         names.all_asked(2)
         names.hanging = set()
+        made._limits = FAR
         assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200
         names.all_asked(4)
 
