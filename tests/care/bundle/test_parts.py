@@ -372,7 +372,7 @@ def test_a10_a_card_that_hangs_holds_up_no_bundle(planted: Planted, monkeypatch:
     monkeypatch.setattr(os, "scandir", scandir)
     try:
         content, missing = bundle_parts.make(
-            planted.box.facts, planted.config_file, planted.status, lambda: b"picture", deadline_s=0.5
+            planted.box.facts, planted.config_file, planted.status, lambda: b"picture", deadline_s=2.0
         )
     finally:
         is_over.set()

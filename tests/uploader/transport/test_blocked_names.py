@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import socket
 from typing import Any
 
@@ -22,8 +21,6 @@ from tests.support.uploader import Desk
 pytestmark = pytest.mark.slow
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
-NOBODY_S = 0.2
-"""Where nothing is to be connected to."""
 FILTERED: dict[str, dict[socket.AddressFamily, str]] = {
     "nowhere": {V4: "0.0.0.0"},
     "nowhere in both families": {V4: "0.0.0.0", V6: "::"},
@@ -45,9 +42,8 @@ def answer(patch: pytest.MonkeyPatch, known: dict[socket.AddressFamily, str]) ->
 
 
 def outcome(port: int) -> Outcome:
-    """What comes of a connection, once the name is looked up: a late look-up serves the next try."""
-    limits = dataclasses.replace(FAR, connect_s=NOBODY_S)
-    with contextlib.closing(Transport(HandClock(), limits=limits)) as made:
+    """What comes of a connection, once the name is looked up in both families."""
+    with contextlib.closing(Transport(HandClock(), limits=FAR)) as made:
         while True:
             with pytest.raises(LinkError) as caught:
                 made.exchange("GET", Secret(f"https://album.example:{port}/"), {}, deadline_s=60.0)
@@ -77,9 +73,8 @@ def test_f03_who_cannot_be_reached_elsewhere_is_no_network(desk: Desk, monkeypat
     answer(monkeypatch, {})
     assert outcome(desk._held_port.getsockname()[1]) is Outcome.DNS
     answer(monkeypatch, {V4: "127.0.0.1"})
-    limits = dataclasses.replace(FAR, connect_s=NOBODY_S)
     url = Secret(f"http://localhost:{desk._held_port.getsockname()[1]}/")
-    with contextlib.closing(Transport(HandClock(), plain_http=True, limits=limits)) as made:
+    with contextlib.closing(Transport(HandClock(), plain_http=True, limits=FAR)) as made:
         with pytest.raises(LinkError) as caught:
             made.exchange("GET", url, {}, deadline_s=60.0)
     assert caught.value.outcome is Outcome.CONNECT
