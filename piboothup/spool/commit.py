@@ -116,7 +116,7 @@ def commit_composed(spool: Spool, result: Identity, originals: Sequence[PhotoNam
 
 
 def try_commit(spool: Spool, context: Context, jpeg: bytes) -> None:
-    """Commit a test photo as `commit` does a photo, and delete it again. Raises NotSaved.
+    """Commit a test photo as `commit` does a photo, read it back, and delete it again. Raises NotSaved.
 
     In tmp/ and in new/<boot>/ it lies under another name than a photo's: nobody lists it, and after a power cut
     `recover` deletes what is left of it. The context's file and the boot's folder stay, for the first photo. For room
@@ -130,6 +130,7 @@ def try_commit(spool: Spool, context: Context, jpeg: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
             durable.remove(part)
         _put(spool, name, context, jpeg, part, placed, make_room_once)
+        durable.check_kept(placed, jpeg)
 
     def make_room_once() -> int:
         if spool.free_space.has_test_made_room:

@@ -311,3 +311,61 @@ def test_f16_a_photo_whose_name_was_not_synced_stays(tmp_path: Path, monkeypatch
         with pytest.raises(NotSaved):
             take(spool, jpeg(2))
     assert [name.seq for name in names_in_new(spool)] == [first.seq, first.seq + 1]
+
+
+# -- the card confirms what it does not keep -----------------------------------------------------------------------
+
+
+def on_a_card_that_forgets(root: Path, kind: str, kept_bytes: int) -> None:
+    """In the namespace: of what is written this card keeps the first bytes alone. `kept_bytes`: -1 = all."""
+    image, run = root / "disk", partial(subprocess.run, check=True)
+    image.write_bytes(b"")
+    os.truncate(image, 48 << 20)
+    run([f"mkfs.{kind}", "-q", "-F", image])
+    (root / "mnt").mkdir()
+    run(["mount", "-o", "loop", image, root / "mnt"])
+    spool = open_spool(root / "mnt" / "spool", HandClock())
+    first = take(spool, jpeg(1))
+    os.sync()
+    before, sync = image.read_bytes(), os.fsync
+
+    def fsync(descriptor: int) -> None:
+        sync(descriptor)
+        if kept_bytes >= 0:
+            with image.open("r+b") as card:
+                card.seek(kept_bytes)
+                card.write(before[kept_bytes:])
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", fsync)
+        if kept_bytes < 0:
+            try_photo(spool, jpeg(2))
+            assert commit.try_card(spool, PARTY) is None
+        else:
+            with pytest.raises(NotSaved) as refused:
+                try_photo(spool, jpeg(2))
+            assert refused.value.reason.code == "unsaved_card"
+            told = commit.try_card(spool, PARTY)
+            assert told is not None
+            assert told.code == "unsaved_card"
+    assert names_in_new(spool) == [first]
+    assert not [*spool.directory.rglob(TEST_PHOTO)]
+    run(["umount", root / "mnt"])
+
+
+@needs_images
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("kind", "kept_bytes"),
+    [
+        pytest.param("ext4", 0, id="worn-out"),
+        pytest.param("ext2", 0, id="worn-out-without-journal"),
+        pytest.param("ext4", 1 << 20, id="forged"),
+        pytest.param("ext4", -1, id="sound"),
+        pytest.param("ext2", -1, id="sound-without-journal"),
+    ],
+)
+def test_f09_a_card_that_keeps_nothing_fails_the_test_photo(
+    mounts: MountNamespace, disk: Path, kind: str, kept_bytes: int
+) -> None:
+    mounts.call(lambda root: on_a_card_that_forgets(root, kind, kept_bytes), disk)
