@@ -49,7 +49,7 @@ class UploadStatusReader:
         self._spool = spool
         self._runtime = runtime
         self._context = context
-        self._seen_ns: dict[str, int] = {}
+        self._seen_ns: dict[str, tuple[int, ...]] = {}
         self._event_title = ""
         self._counted: dict[str, int] = {}
 
@@ -92,6 +92,6 @@ class UploadStatusReader:
         changed_ns = self._spool.listing.changed_ns(place)
         if self._seen_ns.get(place) == changed_ns:
             return False
-        if abs(now_ns - changed_ns) > _MTIME_GRAIN_NS:
+        if all(abs(now_ns - each_ns) > _MTIME_GRAIN_NS for each_ns in changed_ns):
             self._seen_ns[place] = changed_ns
         return True

@@ -89,15 +89,18 @@ class Listing:
                     highest = max(highest, number)
         return highest
 
-    def changed_ns(self, place: str) -> int:
-        """When names last came to or left `place` (or a file was written); 0 = never."""
+    def changed_ns(self, place: str) -> tuple[int, ...]:
+        """When names last came to or left each folder of `place` (or a file was written); () = never.
+
+        The latest of these alone would hide all changes after the clock was set back.
+        """
         folders = [self._directory / place]
         try:
             if place in BY_BOOT:
                 folders += [path for path in folders[0].iterdir() if is_boot_folder(path.name)]
-            return max(folder.lstat().st_mtime_ns for folder in folders)
+            return tuple(folder.lstat().st_mtime_ns for folder in folders)
         except OSError:
-            return 0
+            return ()
 
     def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
         try:

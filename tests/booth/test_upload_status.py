@@ -11,9 +11,11 @@ import pytest
 from piboothup import status
 from piboothup.booth.upload_status import UploadStatus, UploadStatusReader
 from piboothup.problems import codes, problem
-from piboothup.spool import handover
+from piboothup.spool import commit, handover
 from piboothup.spool.contexts import Context, context_for
 from piboothup.spool.event_titles import AlbumEvent
+from piboothup.spool.listing import HELD, NEW
+from piboothup.spool.names import PhotoName
 from piboothup.spool.store import Spool
 from piboothup.status import UploaderState
 from tests.support.clock import HandClock
@@ -79,6 +81,32 @@ def test_two_changes_within_a_tick_of_the_kernel_are_both_seen(tmp_path: Path) -
             os.utime(path, ns=(tick_ns, tick_ns))
         clock.wall_s = tick_ns / 1e9 + 0.003
         assert (reader.read().waiting, reader.read().event_title) == (number + 1, f"Title {number}")
+
+
+@pytest.mark.parametrize("folder", ["held", "held/0001", "new", "events.json"])
+def test_t03_after_the_clock_went_back_changes_are_seen(
+    reader: UploadStatusReader, spool: Spool, folder: str
+) -> None:
+    def hold(number: int) -> PhotoName:
+        name = PhotoName.of(spool.next_identity(1_000, PARTY), jpeg(number))
+        commit.commit(spool, name, PARTY, jpeg(number), HELD)
+        return name
+
+    names = [hold(1)]
+    take(spool, jpeg(2))
+    spool.write_events([])
+    path = spool.directory / folder
+    ahead_ns = path.stat().st_mtime_ns + 7_200 * 10**9  # it was made by a clock in local time
+    os.utime(path, ns=(ahead_ns, ahead_ns))
+    assert reader.read().waiting == 2
+    names += [hold(3), hold(4)]
+    take(spool, jpeg(5))
+    spool.write_events([AlbumEvent("Anna & Ben", "abcd1234")])
+    assert (reader.read().waiting, reader.read().event_title) == (5, "Anna & Ben")
+    for name in names:
+        handover.move_held(spool, name, NEW)
+        handover.mark_sent(spool, name)
+    assert reader.read().waiting == 2
 
 
 def test_what_has_not_changed_is_not_listed_again(

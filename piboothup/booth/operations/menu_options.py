@@ -51,7 +51,7 @@ class MenuOptionsReader:
         self._has_photos = False
         self._without_event = 0
         self._count_at_ns = 0
-        self._counted: tuple[int, ...] = ()
+        self._counted: tuple[tuple[int, ...], ...] = ()
         """When the folders had changed that were counted last."""
 
     def read(self) -> MenuOptions:
