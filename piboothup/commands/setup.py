@@ -9,7 +9,7 @@ import pwd
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from subprocess import SubprocessError
 
 from piboothup import status
@@ -138,20 +138,24 @@ def open_spool(_given: argparse.Namespace) -> int:
     from piboothup.spool.admin import users
 
     booth = _begin("open a folder to the services")
-    with users.acting_as(booth.pw_uid, booth.pw_gid):
-        used = config.load_effective(config.DEFAULT_PATH, _box_id()).config
-        target = spool_folder.real_path(used.spool.path)
-    refused, folder = None, None
-    try:
-        folder = spool_folder.to_open(target)
-    except Refused as why:
-        refused = why
-    try:
-        if spool_folder.set_open(folder, UNITS):
-            log.warning("units changed open=%s", folder or "nothing more")
-            spool_folder.put_in_force()
-    except (OSError, SubprocessError) as error:
-        raise CommandFails(f"{target} can't be opened to the services: {error}") from None
+
+    def photos() -> PurePath:
+        with users.acting_as(booth.pw_uid, booth.pw_gid):
+            return spool_folder.real_path(config.load_effective(config.DEFAULT_PATH, _box_id()).config.spool.path)
+
+    refused, done = None, None
+    while (target := photos()) != done:  # a restart for what changed meanwhile has not started this again
+        refused, folder, done = None, None, target
+        try:
+            folder = spool_folder.to_open(target)
+        except Refused as why:
+            refused = why
+        try:
+            if spool_folder.set_open(folder, UNITS):
+                log.warning("units changed open=%s", folder or "nothing more")
+                spool_folder.put_in_force()
+        except (OSError, SubprocessError) as error:
+            raise CommandFails(f"{target} can't be opened to the services: {error}") from None
     if refused:
         remedy = "name a folder in /srv, /mnt, /media or /var/lib in [spool] directory"
         raise CommandFails(f"The services can't save photos in {str(target)!a} ({refused}): {remedy}.")

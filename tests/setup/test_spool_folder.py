@@ -112,7 +112,7 @@ def open_spool(box: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> Set:
     for encoding in ("ascii", "utf-8-sig"):  # a Python below /root can't be read by the booth's user
         codecs.lookup(encoding)
     program = box / "systemctl"
-    program.write_text('#!/bin/sh\necho "$@" >> "$0.calls"\n')
+    program.write_text('#!/bin/sh\necho "$@" >> "$0.calls"\n[ ! -f next.toml ] || mv next.toml config.toml\n')
     program.chmod(0o755)
     monkeypatch.setattr(spool_folder, "SYSTEMCTL", str(program))
     monkeypatch.setattr(setup, "UNITS", box / "units")
@@ -151,6 +151,17 @@ def test_a14_config_that_names_a_folder_opens_it_once(open_spool: Set, calls: Pa
     assert open_spool(naming("/srv/photos")) == 0
     assert drop_ins(Path("units")) == {}
     assert len(calls.read_text().splitlines()) == 4
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("then", "opened"), [("/opt/photos", "/opt/photos"), ("/srv/photos", ""), ("/etc/photos", "")]
+)
+def test_a14_a_config_that_changes_meanwhile_counts(open_spool: Set, then: str, opened: str) -> None:
+    """The restart for it finds this running, and does not start it again."""
+    Path("next.toml").write_text(naming(then))
+    assert open_spool(naming("/data/photos")) == (1 if then == "/etc/photos" else 0)
+    assert drop_ins(Path("units")) == (dict.fromkeys(SERVICES, f'"-{opened}"') if opened else {})
 
 
 @needs_root
