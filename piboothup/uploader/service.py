@@ -19,6 +19,7 @@ from pathlib import Path
 from piboothup import __version__, status
 from piboothup.clock import Clock
 from piboothup.config import Config
+from piboothup.problems import problem
 from piboothup.runtime import HintSocket, notify_systemd, under_systemd
 from piboothup.spool import choices, contexts
 from piboothup.spool.contexts import ContextRecord
@@ -133,11 +134,13 @@ class Uploader:
             try:
                 self._spool.prepare()
                 lock.enter_context(self._spool.lock("uploader"))
-            except SpoolUnusable as error:
+            except (SpoolUnusable, OSError) as error:  # OSError: it left meanwhile, or takes no lock
                 if not under_systemd():
                     raise
                 self._spool.log_once(logging.ERROR, "spool not opened reason=%s", error)
-                self._scheduler.set_storage_problem(error.problem)
+                self._scheduler.set_storage_problem(
+                    problem("spool_unusable", error.strerror or "") if isinstance(error, OSError) else error.problem
+                )
             else:
                 return True
             self._write_status(self._scheduler.snapshot())

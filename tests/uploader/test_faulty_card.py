@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import logging
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from piboothup.simulator.faults import Fault
-from piboothup.spool import handover
+from piboothup.spool import durable, handover
 from piboothup.spool.admin import assign
 from piboothup.spool.capture_time.anchors import Anchor, Source
 from piboothup.spool.listing import NEW, PARKED, QUARANTINE, SENT
@@ -476,6 +477,30 @@ def test_f16_an_uploader_that_cannot_have_its_lock_says_so(
     desk.start()
     desk.until(lambda: desk.said().get("problems") == ["spool_unusable"], "it to be told")
     lock.unlink()
+    desk.stir()
+    desk.until_sent(name)
+    desk.until(lambda: desk.said().get("problems") == [], "it to be over")
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EIO, errno.ENOSPC])
+def test_f11_a_disk_that_leaves_as_it_is_opened_ends_no_uploader(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """It is there when its folders are made, and gone when it is locked; or it takes no new file."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    name, lock = desk.take(), durable.lock
+
+    @contextlib.contextmanager
+    def refuse(path: Path, *, wait: bool = False) -> Iterator[int]:
+        if path.name == ".uploader.lock":
+            raise OSError(number, os.strerror(number), str(path))
+        with lock(path, wait=wait) as descriptor:
+            yield descriptor
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "lock", refuse)
+        desk.start()
+        desk.until(lambda: desk.said().get("problems") == ["spool_unusable"], "it to be told")
     desk.stir()
     desk.until_sent(name)
     desk.until(lambda: desk.said().get("problems") == [], "it to be over")
