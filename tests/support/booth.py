@@ -6,6 +6,7 @@ fails the test when the event does not come.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sys
 import threading
@@ -353,9 +354,12 @@ class Box:
     def until_said(self, happened: Callable[[dict[str, Any]], T | None]) -> T:
         """Wait, turn by turn of the loop, until the status file fits; the result of `happened`."""
         turns = awaited(self.light.patterns)
-        while not (found := happened(status.read(self.runtime, "booth") or {})):
+        while True:
+            said = status.read(self.runtime, "booth") or {}
+            with contextlib.nullcontext() if said else contextlib.suppress(KeyError):  # it may say nothing yet
+                if found := happened(said):
+                    return found
             next(turns)
-        return found
 
     def photos(self) -> int:
         """Number of photos in new/."""
