@@ -61,19 +61,21 @@ class StickCopies:
         self._was_used = True
         title = next((event.title for event in self._spool.events() if event.link_id == link_id), "")
         folder = stick_copy.CopyFolder(self._runtime)
-        report = self._newest(folder, sticks)
+        report = self._newest(folder, sticks, is_operators_time)
         if report is not None and report.state is stick_copy.CopyState.COPYING:
             return None, _progress(report, link_id, title)
         offered = None
         for stick in sticks:
-            resumes = bool(stick.uuid) and self._broken_off == (stick.uuid, link_id)
+            is_known = folder.knows(stick.uuid, link_id)
+            may_resume = is_known or not is_operators_time  # one pulled before it had its secret is asked about
+            resumes = bool(stick.uuid) and self._broken_off == (stick.uuid, link_id) and may_resume
             is_ended = report is not None and report.key == stick.key
-            if not is_ended and (resumes or is_operators_time or folder.knows(stick.uuid, link_id)):
+            if not is_ended and (resumes or is_operators_time or is_known):
                 offered = self._offer(stick, link_id, title, resumes, is_operators_time)
                 break
         return offered, None if report is None else _progress(report, link_id, title)
 
-    def _newest(self, folder: CopyFolder, sticks: list[UsbStick]) -> CopyReport | None:
+    def _newest(self, folder: CopyFolder, sticks: list[UsbStick], is_operators_time: bool) -> CopyReport | None:
         """The report that is to be shown. Raises OSError."""
         from piboothup.spool.admin.stick_copy import IS_DONE, CopyState  # noqa: PLC0415
 
@@ -87,6 +89,8 @@ class StickCopies:
         is_done = report.state in IS_DONE
         if report.state is not CopyState.NOT_OURS:
             self._broken_off = None if is_done else (report.uuid, report.link_id)
+        elif is_operators_time:  # emptied, perhaps: it is asked about when it comes again
+            self._broken_off = None
         now_ns = self._clock.boottime_ns()
         if self._ended is None or self._ended[0] != report.asked_ns:
             self._ended = report.asked_ns, now_ns

@@ -122,6 +122,7 @@ def test_e4_a_result_goes_with_its_stick_or_after_five_minutes(reader: Reader, s
 @pytest.mark.parametrize("state", [CopyState.PULLED, CopyState.FULL, CopyState.READ_ONLY, CopyState.FAILED])
 @pytest.mark.parametrize("is_open", [True, False])
 def test_e4_a_stick_whose_copy_broke_off_goes_on(reader: Reader, state: CopyState, is_open: bool) -> None:
+    reader.folder.remember(b"secret", JOB)
     reader.folder.tell(REPORT)
     reader.read(is_open=is_open)
     reader.folder.tell(replace(REPORT, state=state))
@@ -135,6 +136,36 @@ def test_e4_a_stick_whose_copy_broke_off_goes_on(reader: Reader, state: CopyStat
     reader.sticks = [UsbStick("sdb1", "sdb1.9", "another")]
     found, _ = reader._copies.read("abcd1234", is_operators_time=is_open)
     assert (found is not None and not found.resumes) is is_open
+
+
+@pytest.mark.parametrize("state", [CopyState.PULLED, CopyState.FULL, CopyState.NOT_OURS])
+def test_e4_a_stick_that_has_no_secret_is_asked_about_again(reader: Reader, state: CopyState) -> None:
+    """It was pulled, or full, before it had one; or it was emptied since: a copy that goes on would refuse it."""
+    if state is CopyState.NOT_OURS:
+        reader.folder.remember(b"secret", JOB)
+        reader.folder.tell(replace(REPORT, state=CopyState.FULL))
+        reader.read()
+        reader.sticks = [replace(STICK, key="sda1.8")]
+        found, _ = reader._copies.read("abcd1234", is_operators_time=True)
+        assert found is not None and found.resumes
+        reader.folder.tell(replace(REPORT, asked_ns=6, key="sda1.8", state=state))
+    else:
+        reader.folder.tell(replace(REPORT, state=state))
+    assert reader.read()[1] is not None, "it is told"
+    reader.sticks = []
+    reader.read()
+    reader.sticks = [replace(STICK, key="sda1.9")]
+    found, _ = reader._copies.read("abcd1234", is_operators_time=True)
+    assert found is not None and not found.resumes and not found.action.needs_secret
+
+
+@pytest.mark.parametrize("state", [CopyState.PULLED, CopyState.FULL])
+def test_e4_later_a_stick_that_has_no_secret_is_told(reader: Reader, state: CopyState) -> None:
+    reader.folder.tell(replace(REPORT, state=state))
+    reader.read(is_open=False)
+    reader.sticks = [replace(STICK, key="sda1.8")]
+    found, _ = reader._copies.read("abcd1234", is_operators_time=False)
+    assert found is not None and found.resumes and found.action.needs_secret, "its copy says that it is unknown"
 
 
 def test_e4_a_booth_without_sticks_loads_nothing_for_them(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,7 @@ def copied(box: Box) -> None:
 
 
 def _pulled(box: Box, stick: Path) -> None:
-    """Pull a stick at a random moment of its copy, and put it back: nobody is asked again."""
+    """Pull a stick at a random moment of its copy, and put it back: one that has its secret goes on by itself."""
     _ask(box, stick, "vfat")
     moment_s = random.uniform(0.0, _LONGEST_WAIT_S)
     time.sleep(moment_s)
@@ -91,7 +91,11 @@ def _pulled(box: Box, stick: Path) -> None:
     print(f"pulled after {moment_s:.1f} s: {state}")
     expect(f"a stick that is pulled is told, not {state}", state in (CopyState.PULLED, CopyState.DONE))
     if state == CopyState.PULLED:
-        box.pi.plug_in(stick)
+        if _has_secret(box):
+            box.pi.plug_in(stick)
+        else:
+            print("pulled before it had its secret: it is asked about again")
+            _ask(box, stick, "vfat")
         _wait_for_end(box, CopyState.DONE)
         box.pi.pull_out()
     wait("ready", lambda: box.state() == "ready")
@@ -114,6 +118,12 @@ def _ask(box: Box, stick: Path, kind: str) -> None:
     wait(f"the question about the {kind} stick", lambda: box.state() == "setup")
     box.pi.press(1.5)
     wait("the copy", lambda: _report(box).get("asked_ns") != former)
+
+
+def _has_secret(box: Box) -> bool:
+    """Whether the stick of the last copy was given the secret with which it may go on."""
+    known = json.loads(box.pi.run("cat /run/piboothup/stick/secrets 2>/dev/null || echo '{}'"))
+    return _report(box)["uuid"] in known
 
 
 def _report(box: Box) -> dict[str, object]:
