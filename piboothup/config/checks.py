@@ -5,6 +5,7 @@ A validator takes the value as TOML gave it and returns it as the services need 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import string
@@ -25,6 +26,8 @@ LANGUAGES = ("en", "de")
 EVENTPICS = "https://api.eventpics.net"
 _LONGEST_PATH = 4096
 """Letters of a path."""
+_LONGEST_NAME_BYTES = 255
+"""Bytes of a file's name, on every file system of Linux."""
 _LONGEST_CODE = 53
 """Letters that fit the largest code that phones read from the panel."""
 
@@ -97,6 +100,15 @@ def file(value: Any) -> Any:
     if not _is_one_line(value) or value[:1] not in ("", "/") or len(value) > _LONGEST_PATH:
         raise InvalidValue('a file named from the root on, in quotes, as in "/boot/firmware/frame.png" ("" for none)')
     return value
+
+
+def key_file(value: Any) -> Any:
+    """Validate the path of the file with the API key, or "" for none. The error does not show what may be the key."""
+    with contextlib.suppress(InvalidValue):
+        if len(file(value).rpartition("/")[2].encode()) <= _LONGEST_NAME_BYTES:
+            return value
+    wanted = 'the name of a file from the root on, in quotes, as in "/etc/piboothup/key"'
+    raise InvalidValue(f"{wanted}; the key itself stands in that file, alone, or in `api_key`")
 
 
 def identifier(value: Any) -> Any:

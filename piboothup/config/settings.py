@@ -48,7 +48,7 @@ class EventPicsConfig:
 
     api_key: Secret | None = checks.setting(None, checks.key)
     """The personal API key, for a desk; on a box use `api_key_file`."""
-    api_key_file: str = checks.text("", 4096)
+    api_key_file: str = checks.setting("", checks.key_file)
     """File that holds only the key, readable by the uploader alone."""
     link_id: str = checks.setting("", checks.identifier)
     """Id of the event."""

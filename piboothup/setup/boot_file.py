@@ -291,10 +291,6 @@ class _Parser:
             self._tell(origin.get(dotted, (dotted,)), *wrong)
             self._void.add(dotted.partition(".")[0])
         event = merged["eventpics"] if "eventpics" in reading.values else {}
-        if not str(event.get("api_key_file", "/")).startswith("/"):
-            what = "`api_key_file` is the name of a file, not the key."
-            self._tell(origin["eventpics.api_key_file"], what, "Write the key in `api_key`.")
-            self._void.add("eventpics")
         if event.get("album_id") and not event.get("link_id"):
             self._tell(origin["eventpics.album_id"], "An album needs its event.", "Write `link_id` too.")
             self._void.add("eventpics")

@@ -236,6 +236,28 @@ def test_c03_a_key_is_shown_in_no_text_made_of_the_config() -> None:
     assert found.eventpics.api_key.reveal() == "canary-key"
 
 
+NO_KEY_FILES = {
+    "a key": "canary_9fQ2mB7kZ1xT8pL4",
+    "a long key": "canary" + "x9." * 200,
+    "a long key that begins as a path does": "/canary" + "x9." * 200,
+    "a file by its bare name": "canary.txt",
+    "a file of the user's": "~/canary",
+}
+
+
+@pytest.mark.parametrize("value", NO_KEY_FILES.values(), ids=NO_KEY_FILES)
+def test_c03_a_key_in_place_of_its_file_is_told_and_not_shown(tmp_path: Path, value: str) -> None:
+    """It would lie in the good copy beside the photos, and the host be told that there is no key yet."""
+    file = tmp_path / "config.toml"
+    file.write_text(f'config_version = 1\n[eventpics]\nlink_id = "abcd1234"\napi_key_file = "{value}"\n')
+    used = config.load_effective(file)
+    told = str(used.errors[0])
+    assert "line 4: `eventpics.api_key_file` can't be used" in told
+    assert "in that file, alone, or in `api_key`" in told
+    assert "canary" not in told + good_copy.to_toml_text(used.config, used.names or ())
+    assert used.config.read_key() is None
+
+
 @pytest.mark.parametrize("text", ['"k-123"', "'k-123'\n", '\ufeff"k-123"\r\n', ' "k-123" ', "k-123"])
 def test_f12_quotes_in_a_key_file_are_no_part_of_the_key(tmp_path: Path, text: str) -> None:
     """EventPics would refuse the key with them, and the host be told to make a new one."""

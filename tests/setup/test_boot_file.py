@@ -340,7 +340,7 @@ def test_u01_what_can_mean_one_thing_only_is_read(text: str) -> None:
         ('[eventpics]\nevent = "a"\n', 2, "`eventpics.event` is not a setting.", "`link_id`"),
         ('[eventpics]\ntoken = "a"\n', 2, "`eventpics.token` is not a setting.", "`api_key`"),
         ('[eventpics]\nqqq = "a"\n', 2, "`eventpics.qqq` is not a setting.", "`api_key`, `api_key_file`, `link_id`"),
-        ('[eventpics]\napi_key_file = "canary"\n', 2, "`api_key_file` is the name of a file", "in `api_key`."),
+        ('[eventpics]\napi_key_file = "canary"\n', 2, "`eventpics.api_key_file` can't be used", "or in `api_key`."),
         ('[event]\nlink_id = "a"\n', 1, "`event` is not a setting.", "Write [eventpics]."),
         ("zzz = 1\n", 1, "`zzz` is not a setting.", "`name`, `language`, `timezone`, `country`"),
     ],
