@@ -138,6 +138,8 @@ def network_problem(report: UploaderReport) -> Problem | None:
 def key_problem(report: UploaderReport) -> Problem | None:
     """What is wrong with the API key, or that nobody knows yet."""
     found = _first_problem(report, "no_key", "key_refused")
+    if found is None and "bad_config" in report.problems:
+        return problem("no_key", "what is there can't be used")
     return found or (problem("key_untried") if report.events_seen is None else None)
 
 

@@ -18,7 +18,7 @@ from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.schedule.backoff import SECOND_NS
 from piboothup.uploader.schedule.scheduler import Probe, Send, UploadScheduler, Wait
 from tests.support.clock import HandClock
-from tests.support.photos import PARTY, open_spool
+from tests.support.photos import PARTY, jpeg, open_spool, take
 
 CALLS = {"url": ApiCall.UPLOAD_URL, "put": ApiCall.PUT}
 SILENT_STORAGE = "look, put connect, look, put connect"
@@ -150,6 +150,29 @@ def test_what_is_told_is_what_keeps_the_photos_now(tmp_path: Path, happened: str
     box = Box(tmp_path)
     box.meet(happened)
     assert box.told() == told
+
+
+NOT_FOR_THE_KEY = {
+    "bad_config": "Mistake in config",  # the key's file can't be read, or holds no key
+    "spool_unusable": "Not sending: 2 kept",  # no lock can be made beside the photos
+    "spool_missing": "Not sending: 2 kept",
+    "card_readonly": "Not sending: 2 kept",
+    "spool_locked": "Photos locked: 2 kept",
+    "key_refused": "Key refused: 2 kept",
+}
+
+
+@pytest.mark.parametrize(("code", "told"), NOT_FOR_THE_KEY.items())
+def test_f03_f11_the_key_is_not_blamed_for_what_the_box_lacks(tmp_path: Path, code: str, told: str) -> None:
+    """The host would make a new key, in vain; and read "all sent" of photos that the uploader can't see."""
+    spool = open_spool(tmp_path / "spool", HandClock())
+    for number in (1, 2):
+        take(spool, jpeg(number))
+    waiting = 2 if code == "key_refused" else 0  # nothing is counted before the spool is open
+    status.write(tmp_path, "uploader", {"state": "refused", "waiting": waiting, "problems": [code]})
+    found = UploadStatusReader(spool, tmp_path, PARTY).read()
+    view = View(photos=2, has_event=True, upload_state=found.state, waiting=found.waiting, notice=found.problem)
+    assert bottom_line(view) == told
 
 
 @pytest.mark.parametrize("happened", [situation for situation, told in TABLE.items() if told != "It is in the album"])

@@ -30,7 +30,7 @@ class UploadStatus:
     def problem(self) -> Problem | None:
         """The gravest problem, unless `state` already expresses it."""
         code = self.problems[0] if self.problems else ""
-        return problem(code) if code in (*_BEYOND_STATE, "stray_photos") else None
+        return problem(code) if code in (*_BEYOND_STATE, _NO_KEY_TO_USE, "stray_photos") else None
 
 
 _MTIME_GRAIN_NS = 20_000_000
@@ -40,6 +40,15 @@ _BEYOND_STATE = (
     *("no_key", "tls_refused", "no_roots", "blocked", "server_trouble", "storage_silent"),
     *("event_gone", "event_refused", "uploader_defect", "spool_locked"),
 )
+_NO_KEY_TO_USE = "bad_config"
+"""As the uploader says it: what is there can't be a key, or can't be read. The booth reads none."""
+_SHUT_OUT = frozenset(
+    {
+        *("spool_locked", "spool_unusable", "spool_missing", "spool_newer", "spool_memory", "spool_split"),
+        *("card_readonly", "card_full"),
+    }
+)
+"""Codes of what keeps the uploader alone from the photos: of how many it knows nothing then."""
 
 
 class UploadStatusReader:
@@ -64,14 +73,18 @@ class UploadStatusReader:
     def read(self) -> UploadStatus:
         """The status now. Raises OSError."""
         found = status.read_uploader(self._runtime)
-        waiting = (self._count(NEW) if found is None else max(0, found.waiting)) + self._count(HELD)
-        parked = self._count(PARKED, self._context.id)
         report = found or UploaderReport()
-        return UploadStatus(report.state, waiting, parked, self._title(), self._problems(report))
+        state, problems = report.state, self._problems(report)
+        is_shut_out = state is UploaderState.REFUSED and not _SHUT_OUT.isdisjoint(report.problems)
+        if is_shut_out and not problems:  # "refused" is said of the key
+            state = UploaderState.STOPPED
+        waiting = self._count(NEW) if found is None or is_shut_out else max(0, found.waiting)
+        parked = self._count(PARKED, self._context.id)
+        return UploadStatus(state, waiting + self._count(HELD), parked, self._title(), problems)
 
     def _problems(self, report: UploaderReport) -> tuple[str, ...]:
-        listed = report.problems
-        known = tuple(code for code in listed if code in (*_SAID_BY_STATE, *_BEYOND_STATE))
+        listed, more = report.problems, (_NO_KEY_TO_USE,) if report.state is UploaderState.REFUSED else ()
+        known = tuple(code for code in listed if code in (*_SAID_BY_STATE, *_BEYOND_STATE, *more))
         has_strays = "no_event" in listed and report.state is UploaderState.IDLE and self._context.link_id
         return (*known, "stray_photos") if has_strays else known  # told when all others are sent
 

@@ -299,6 +299,7 @@ FAULTS: list[tuple[Break, Check, str]] = [
     (lambda box: box.uploader(problems=("blocked",)), Check.NETWORK, "blocked"),
     (clock_unset, Check.CLOCK, "clock_unknown"),
     (lambda box: box.uploader(problems=("key_refused",)), Check.KEY, "key_refused"),
+    (lambda box: box.uploader(events_seen=None, problems=("bad_config",)), Check.KEY, "no_key"),
     (lambda box: box.uploader(events_seen=None), Check.KEY, "key_untried"),
     (no_key, Check.KEY, "no_key"),
     (lambda box: box.table("eventpics", link_id=""), Check.EVENT, "no_event"),

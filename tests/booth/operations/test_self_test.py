@@ -184,6 +184,7 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         (no_uploader, Check.WIFI, "uploader_stopped"),
         (uploader_says(state="refused", problems=["key_refused"]), Check.KEY, "key_refused"),
         (uploader_says(problems=["no_key"]), Check.KEY, "no_key"),
+        (uploader_says(state="refused", problems=["bad_config"], events_seen=None), Check.KEY, "no_key"),
         (uploader_says(events_seen=None), Check.KEY, "key_untried"),
         (uploader_says(problems=["event_gone"]), Check.EVENT, "event_gone"),
         (uploader_says(problems=["event_refused"]), Check.EVENT, "event_refused"),
