@@ -232,7 +232,11 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "No event is chosen yet.",
         "Choose it in the menu, or put its link_id in piboothup.toml on the card. Photos are kept.",
     ),
-    "event_gone": ("EventPics does not know the event.", "Check link_id in the config. Photos are kept."),
+    "event_gone": (
+        "EventPics does not know the event.",
+        "Choose it again in the menu, or check link_id in the config; photos of one that was deleted go to another "
+        "with `piboothup queue assign`. Photos are kept.",
+    ),
     "event_refused": (
         "EventPics lets the API key add nothing to the event.",
         "Check the event and the key in its app. Photos are kept.",
@@ -253,7 +257,11 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "It is kept apart, not sent. Change the card.",
     ),
     "photo_unreadable": ("A photo can't be read from the card.", "The others are sent. Change the card."),
-    "paused": ("Uploading is paused.", "Set [upload] paused = false. Photos are kept."),
+    "paused": (
+        "Uploading is paused.",
+        "Choose Photos, Send in the menu, or run `piboothup queue retry`; where the config says [upload] paused = "
+        "true, set it to false. Photos are kept.",
+    ),
     # the rest of the box
     "undervoltage": ("The supply is too weak.", "Use the official power supply and a short cable."),
     "clock_unknown": ("The clock is not set.", "Give the box a network for a minute."),

@@ -11,6 +11,10 @@ from piboothup import status
 from piboothup.booth.panel.screens import bottom_line
 from piboothup.booth.panel.view import View
 from piboothup.booth.upload_status import UploadStatusReader
+from piboothup.config import Config, EventPicsConfig
+from piboothup.problems import problem
+from piboothup.spool import choices
+from piboothup.spool.choices import Choices
 from piboothup.spool.contexts import ContextRecord
 from piboothup.spool.names import PhotoName
 from piboothup.status import BoothState
@@ -173,6 +177,22 @@ def test_f03_f11_the_key_is_not_blamed_for_what_the_box_lacks(tmp_path: Path, co
     found = UploadStatusReader(spool, tmp_path, PARTY).read()
     view = View(photos=2, has_event=True, upload_state=found.state, waiting=found.waiting, notice=found.problem)
     assert bottom_line(view) == told
+
+
+CHOSEN = {
+    "paused": (Choices(paused=True), "Choose Photos, Send in the menu"),
+    "event_gone": (Choices(link_id="gone1234", album_id=""), "Choose it again in the menu"),
+    "no_event": (Choices(link_id="", album_id=""), "Choose it in the menu"),
+}
+
+
+@pytest.mark.parametrize(("code", "chosen"), CHOSEN.items())
+def test_what_was_chosen_in_the_menu_is_mended_there(tmp_path: Path, code: str, chosen: tuple[Choices, str]) -> None:
+    """What the config says for it all the while ends no choice: it was said before."""
+    config = Config(eventpics=EventPicsConfig(link_id="abcd1234"))
+    choices.write(tmp_path, config, chosen[0])
+    assert choices.read(tmp_path, config) == chosen[0]
+    assert chosen[1] in problem(code).remedy
 
 
 @pytest.mark.parametrize("happened", [situation for situation, told in TABLE.items() if told != "It is in the album"])
