@@ -36,7 +36,7 @@ SYSTEM_PROBLEMS: dict[str, tuple[str, str]] = {
         "Delete that line, or rename its file so that it sorts before 90-piboothup.conf; restart the box.",
     ),
     "spool_closed": (
-        "The booth may not write where the photos lie.",
+        "A service may not write where the photos lie.",
         "Run `sudo chgrp piboothup FOLDER`, `sudo chmod 2770 FOLDER`; where its unit shuts it, restart the box.",
     ),
     "config_missing": (

@@ -10,7 +10,7 @@ from piboothup.care.facts import NEEDS_GROUP, NOT_HERE, OLD_UNITS, UNITS, Facts,
 from piboothup.care.install import GROUP
 from piboothup.spool.admin import lost_found
 from piboothup.spool.admin.others import others_problem
-from piboothup.spool.admin.users import BOOTH
+from piboothup.spool.admin.users import BOOTH, UPLOADER
 from piboothup.spool.disk import hidden_photos
 from piboothup.spool.disk.file_system import Storage, file_system_of
 from piboothup.spool.disk.free_space import storage
@@ -43,18 +43,22 @@ def card(facts: Facts) -> Finding:
 
 
 def _shut(facts: Facts) -> str:
-    """Why the booth's service may not write to the spool; empty when it may, or none is installed."""
-    owner = facts.ids("/etc/passwd").get(BOOTH)
+    """Why a service may not write to the spool; empty when both may, or none is installed."""
+    return next(filter(None, (_shut_to(facts, user) for user in (BOOTH, UPLOADER))), "")
+
+
+def _shut_to(facts: Facts, user: str) -> str:
+    owner = facts.ids("/etc/passwd").get(user)
     group = facts.ids("/etc/group").get(GROUP)
-    if owner is None or group is None or not facts.exists(f"{UNITS}/{BOOTH}.service"):
+    if owner is None or group is None or not facts.exists(f"{UNITS}/{user}.service"):
         return ""
     directory = Path(os.path.realpath(facts.spool.directory))
     seen = directory.stat()
     shift = 6 if seen.st_uid == owner else 3 if seen.st_gid == group else 0
     if seen.st_mode >> shift & 0o3 != 0o3:
-        return f"{directory}, whose modes shut it out"
-    drop_ins = facts.texts(f"{OLD_UNITS}/{BOOTH}.service.d/*.conf")
-    unit = "\n".join((facts.text(f"{UNITS}/{BOOTH}.service"), *drop_ins))
+        return f"{directory}, whose modes shut {user} out"
+    drop_ins = facts.texts(f"{OLD_UNITS}/{user}.service.d/*.conf")
+    unit = "\n".join((facts.text(f"{UNITS}/{user}.service"), *drop_ins))
     open_paths = [quoted or word.lstrip("-+") for line in _OPEN.findall(unit) for quoted, word in _PATH.findall(line)]
     is_open = not open_paths or any(directory.is_relative_to(path) for path in open_paths)
     return "" if is_open else f"{directory}, which its unit shuts"

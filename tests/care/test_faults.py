@@ -114,6 +114,12 @@ def old_link(box: Raspberry) -> None:
     box.path("/usr/bin/piboothup").symlink_to("/opt/piboothup/.venv/bin/piboothup")
 
 
+def spool_of_the_booth_alone(box: Raspberry) -> None:
+    """A disk's folder that somebody gave to the booth: it takes photos, and the uploader can make no lock there."""
+    box.change("/etc/passwd", f"uploader:x:{US}", f"uploader:x:9{US}")
+    box.change("/etc/group", "piboothup:x:", "piboothup:x:9")
+
+
 def shut_spool(box: Raspberry) -> None:
     spool_folder.set_open(Path("/elsewhere"), box.path("/etc/systemd/system"))
 
@@ -270,6 +276,7 @@ FAULTS: list[tuple[Break, Check, str]] = [
     (link_to_no_disk, Check.CARD, "spool_missing"),
     (lambda box: box.booth(problems=("card_readonly",)), Check.CARD, "card_readonly"),
     (lambda box: box.spool.directory.chmod(0o500), Check.CARD, "spool_closed"),
+    (spool_of_the_booth_alone, Check.CARD, "spool_closed"),
     (shut_spool, Check.CARD, "spool_closed"),
     (lambda box: box.booth(problems=("card_full",)), Check.SPACE, "card_full"),
     (photo_of_the_day_before, Check.QUEUE, "queue_old"),
