@@ -131,6 +131,8 @@ def key(value: Any) -> Any:
     inside = [character for character in bare if character in unseen and character not in string.whitespace]
     if inside:
         raise InvalidValue(f"{wanted} (it has the invisible character U+{ord(inside[0]):04X} in it)")
+    if re.match(r"(?i)\W?api\W?_?key\W*[=:]", bare):
+        raise InvalidValue(f"{wanted}, and without `api_key` before it")
     if not re.fullmatch(r"[\x21-\x7e]{0,4096}", bare):
         raise InvalidValue(wanted)
     if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'":

@@ -275,6 +275,18 @@ def test_f12_quotes_that_are_no_pair_stay_in_a_key(tmp_path: Path, text: str) ->
     assert found.read_key() == Secret(text)
 
 
+@pytest.mark.parametrize("text", ["api_key=k-123", 'api_key = "k-123"', "API_KEY:k-123", "'api-key'='k-123'\n"])
+def test_f12_a_setting_in_a_key_file_is_told_and_never_sent(tmp_path: Path, text: str) -> None:
+    """EventPics would refuse it, and the host make a new key and write it in the same way."""
+    file = tmp_path / "key"
+    file.write_text(text)
+    found, _ = config.parse(f'[eventpics]\napi_key_file = "{file}"', FILE)
+    with pytest.raises(ConfigError) as told:
+        found.read_key()
+    assert "without `api_key` before it" in str(told.value)
+    assert "k-123" not in str(told.value)
+
+
 def test_config_key_read_from_its_file_missing_file_means_no_key(tmp_path: Path) -> None:
     file = tmp_path / "key"
     found, _ = config.parse(f'[eventpics]\napi_key_file = "{file}"', FILE)
