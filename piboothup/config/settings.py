@@ -16,7 +16,7 @@ from piboothup.text import read_bytes, text_to_path
 DEFAULT_DIRECTORY = Path("/var/lib/piboothup")
 CONFIG_VERSION = 1
 """Version of the config file's format; a file of another version is refused."""
-_KEY_REMEDY = "Put the key in it, alone, and let the uploader's user read it."
+_KEY_REMEDY = "Put the key in it, alone, and let the uploader's user read it; not in /home, which is shut to it."
 
 
 class ConfigError(ValueError):
