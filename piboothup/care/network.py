@@ -47,7 +47,7 @@ def key(facts: Facts) -> Finding:
         is_there = facts.config.read_key() is not None
     except ConfigError:
         return found("no_key", "its file can't be used")
-    return Finding(f"there, {_NOT_ASKED}") if is_there else found("no_key")
+    return Finding(f"there, {_NOT_ASKED}") if is_there else found("no_key", facts.config.no_key_detail)
 
 
 def event(facts: Facts) -> Finding:

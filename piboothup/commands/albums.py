@@ -19,7 +19,7 @@ def run(given: argparse.Namespace) -> int:
     loaded = load_effective(given, needs_key=True).config
     key = loaded.read_key()
     if key is None:
-        raise CommandFails(str(problem("no_key")))
+        raise CommandFails(str(problem("no_key", loaded.no_key_detail)))
     try:
         answer = EventPicsApi(loaded.eventpics.api_url, key, SystemClock()).events()
     except UploaderError as error:

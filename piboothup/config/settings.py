@@ -260,6 +260,12 @@ class Config:
         """The moment of the revision; "" when unknown."""
         return _moment_of(self.revision, f"{self.language} {self.upload.paused}")
 
+    @property
+    def no_key_detail(self) -> str:
+        """Where `read_key` finds none: in words for the problem."""
+        name = self.eventpics.api_key_file
+        return f"nothing in {name}" if name else ""
+
     def read_key(self) -> Secret | None:
         """Read the API key from the config or from `api_key_file`; None when there is none yet.
 

@@ -90,7 +90,7 @@ class ApiSession:
             self._scheduler.on_no_key(problem("bad_config", str(error)))
             return
         if key is None:
-            self._scheduler.on_no_key(problem("no_key"))
+            self._scheduler.on_no_key(problem("no_key", self._config.no_key_detail))
             return
         self._scheduler.take_key(key)
         try:

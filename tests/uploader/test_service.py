@@ -183,12 +183,25 @@ def test_n20_key_file_with_smart_quotes_named_until_fixed(desk: Desk, tmp_path: 
     desk.until_sent(name)
 
 
+@pytest.mark.parametrize("content", [None, "", "\n"], ids=["no file", "empty", "a line break"])
+def test_a_key_file_without_a_key_is_named(desk: Desk, tmp_path: Path, content: str | None) -> None:
+    """It may lie elsewhere: "put the key in the config" is said to who has put it into a file."""
+    key_file = tmp_path / "kye"
+    if content is not None:
+        key_file.write_text(content)
+    desk.configure(api_key=None, api_key_file=str(key_file))
+    desk.start()
+    desk.until_state("refused")
+    assert desk.said()["reason"].startswith(f"There is no API key yet (nothing in {key_file}).")
+
+
 def test_without_a_key_photos_wait_and_the_status_says_so(desk: Desk) -> None:
     desk.configure(api_key=None)
     name = desk.take()
     desk.start()
     desk.until_state("refused")
     assert desk.said()["problems"] == ["no_key"]
+    assert desk.said()["reason"].startswith("There is no API key yet. ")
     assert desk.said()["waiting"] == 1
     assert desk.lies_in(NEW, name)
 
