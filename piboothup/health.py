@@ -121,6 +121,7 @@ _PROBLEM_OF_STATE = {
     UploaderState.PAUSED: "paused",
     UploaderState.STOPPED: "uploader_stopped",
 }
+_NOT_JOINED = ("wifi_off", "wifi_missing", "wifi_no_address")
 _UNREACHABLE_CODES = (
     *("no_network", "tls_refused", "no_roots", "blocked"),
     *("server_trouble", "storage_silent", "uploader_defect"),
@@ -132,7 +133,9 @@ def network_problem(report: UploaderReport) -> Problem | None:
     if report.state in _PROBLEM_OF_STATE:
         return problem(_PROBLEM_OF_STATE[report.state])
     found = _first_problem(report, *_UNREACHABLE_CODES)
-    return found or (problem("no_network") if report.state is UploaderState.OFFLINE else None)
+    is_unasked = report.state is UploaderState.REFUSED and report.events_seen is None  # as there is no key
+    is_offline = report.state is UploaderState.OFFLINE or (is_unasked and report.wifi.code in _NOT_JOINED)
+    return found or (problem("no_network") if is_offline else None)
 
 
 def key_problem(report: UploaderReport) -> Problem | None:

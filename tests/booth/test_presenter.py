@@ -66,7 +66,13 @@ def test_everything_is_ticked_when_everything_is_well() -> None:
         ({"upload_status": UploadStatus(UploaderState.OFFLINE)}, {"wifi": False, "key": None}),
         ({"upload_status": UploadStatus(UploaderState.PORTAL)}, {"wifi": False, "key": None}),
         ({"upload_status": UploadStatus(UploaderState.STOPPED)}, {"wifi": None, "key": None}),
-        ({"upload_status": UploadStatus(UploaderState.REFUSED)}, {"key": False}),
+        ({"upload_status": UploadStatus(UploaderState.REFUSED, problems=("key_refused",))}, {"key": False}),
+        # without a key nobody has tried the network
+        ({"upload_status": UploadStatus(UploaderState.REFUSED, problems=("no_key",))}, {"wifi": None, "key": False}),
+        (
+            {"upload_status": UploadStatus(UploaderState.REFUSED, problems=("bad_config",))},
+            {"wifi": None, "key": False},
+        ),
         ({"upload_status": UploadStatus(UploaderState.OFFLINE, problems=("no_key",))}, {"wifi": False, "key": False}),
         ({"upload_status": UploadStatus(UploaderState.IDLE, problems=("event_gone",))}, {"event": False}),
         ({"upload_status": UploadStatus(UploaderState.IDLE, problems=("event_refused",))}, {"event": False}),

@@ -158,6 +158,9 @@ def uploader_says(**said: Any) -> Callable[[Box, pytest.MonkeyPatch], None]:
     return write
 
 
+WIFI_GONE = Check.WIFI, "no_network"
+
+
 def no_uploader(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     (box.runtime / "uploader.json").unlink()
 
@@ -181,6 +184,10 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
         (uploader_says(state="offline", problems=["no_network", "uploader_defect"]), Check.WIFI, "no_network"),
         (uploader_says(state="portal"), Check.WIFI, "portal"),
         (uploader_says(state="paused"), Check.WIFI, "paused"),
+        *(
+            (uploader_says(state="refused", problems=["no_key"], events_seen=None, wifi={"code": code}), *WIFI_GONE)
+            for code in ("wifi_off", "wifi_missing", "wifi_no_address")
+        ),
         (no_uploader, Check.WIFI, "uploader_stopped"),
         (uploader_says(state="refused", problems=["key_refused"]), Check.KEY, "key_refused"),
         (uploader_says(problems=["no_key"]), Check.KEY, "no_key"),
