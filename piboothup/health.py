@@ -152,7 +152,7 @@ def event_problem(report: UploaderReport, link_id: str, known: Collection[str]) 
         return problem("no_event")
     if known and link_id not in known:
         return problem("event_gone")
-    return _first_problem(report, "event_gone", "event_refused")
+    return None if report.is_all_of_others(link_id) else _first_problem(report, "event_gone", "event_refused")
 
 
 def _first_problem(report: UploaderReport, *codes: str) -> Problem | None:

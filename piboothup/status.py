@@ -148,6 +148,11 @@ class UploaderReport(Report):
     events: tuple[EventReport, ...] = ()
     wifi: WifiReport = WifiReport()
 
+    def is_all_of_others(self, link_id: str) -> bool:
+        """Whether photos wait, and none of them for this event: what holds events is about others then."""
+        waiting = {event.link_id for event in self.events if event.waiting}
+        return bool(waiting) and link_id not in waiting
+
 
 _field_types = functools.cache(get_type_hints)
 

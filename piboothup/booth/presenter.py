@@ -248,5 +248,6 @@ def checks(
         "wifi": False if unreachable else None if lacks_key or upload_status.state is UploaderState.STOPPED else True,
         "clock": True if is_synchronised or online else None,  # online, the album's server tells the time
         "key": False if is_refused else True if online else None,
-        "event": has_event and not {"event_gone", "event_refused"}.intersection(upload_status.problems),
+        "event": has_event
+        and (upload_status.is_of_other_events or {"event_gone", "event_refused"}.isdisjoint(upload_status.problems)),
     }

@@ -25,6 +25,8 @@ class UploadStatus:
     event_title: str = ""
     problems: tuple[str, ...] = ()
     """Codes of the problems that hold photos back, the gravest first: those of all photos, then those of some."""
+    is_of_other_events: bool = False
+    """Photos of other events wait, and none of this one: what holds an event is not about this one."""
 
     @property
     def problem(self) -> Problem | None:
@@ -80,7 +82,8 @@ class UploadStatusReader:
             state = UploaderState.STOPPED
         waiting = self._count(NEW) if found is None or is_shut_out else max(0, found.waiting)
         parked = self._count(PARKED, self._context.id)
-        return UploadStatus(state, waiting + self._count(HELD), parked, self._title(), problems)
+        is_of_others = report.is_all_of_others(self._context.link_id)
+        return UploadStatus(state, waiting + self._count(HELD), parked, self._title(), problems, is_of_others)
 
     def _problems(self, report: UploaderReport) -> tuple[str, ...]:
         listed, more = report.problems, (_NO_KEY_TO_USE,) if report.state is UploaderState.REFUSED else ()

@@ -77,6 +77,10 @@ def test_everything_is_ticked_when_everything_is_well() -> None:
         ({"upload_status": UploadStatus(UploaderState.IDLE, problems=("event_gone",))}, {"event": False}),
         ({"upload_status": UploadStatus(UploaderState.IDLE, problems=("event_refused",))}, {"event": False}),
         (
+            {"upload_status": UploadStatus(problems=("event_gone",), is_of_other_events=True)},
+            {"wifi": None, "key": None},
+        ),
+        (
             {"upload_status": UploadStatus(UploaderState.PAUSED, problems=("paused", "event_gone"))},
             {"event": False, "key": None},
         ),

@@ -26,7 +26,7 @@ from piboothup.booth.operations import self_test
 from piboothup.booth.operations.frame_requests import Answer, FrameRequests
 from piboothup.booth.panel.i18n import texts
 from piboothup.config import LANGUAGES, CaptureConfig
-from piboothup.health import Check
+from piboothup.health import Check, event_problem
 from piboothup.power import Supply
 from piboothup.problems import Problem, problem
 from piboothup.spool import durable
@@ -34,6 +34,7 @@ from piboothup.spool.admin import assign, wipe
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
 from piboothup.spool.listing import CONTEXTS
+from piboothup.status import EventReport, UploaderReport, UploaderState
 from tests.support.booth import NO_EVENT, Box
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
@@ -159,6 +160,24 @@ def uploader_says(**said: Any) -> Callable[[Box, pytest.MonkeyPatch], None]:
 
 
 WIFI_GONE = Check.WIFI, "no_network"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "code"),
+    [
+        ({"gone1234": 12}, None),
+        ({"gone1234": 12, "abcd1234": 0}, None),
+        ({"gone1234": 12, "abcd1234": 1}, "event_gone"),
+        ({"abcd1234": 1}, "event_gone"),
+        ({}, "event_gone"),
+    ],
+)
+def test_another_event_that_is_gone_is_not_the_chosen_one(waiting: dict[str, int], code: str | None) -> None:
+    """An event that was deleted and made anew, with photos of the former: the host would choose another."""
+    listed = tuple(EventReport(link_id, waiting=number) for link_id, number in waiting.items())
+    report = UploaderReport(state=UploaderState.IDLE, problems=("event_gone",), events=listed)
+    found = event_problem(report, "abcd1234", {"abcd1234"})
+    assert (found.code if found is not None else None) == code
 
 
 def no_uploader(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
