@@ -6,6 +6,10 @@ kernel has confirmed it; none swallows an error. Modes are set on the open descr
 
 After a failed fsync the page cache may claim what the disk never got (Linux marks the pages clean), so the same inode
 must not be synced again: `write_new` removes it, and the caller writes a new one from memory or gives up.
+
+FAT, as on the card's boot partition and on most sticks, keeps a file's length and place in its folder, and Linux
+writes them with the file and not with the folder: after a rename the file has to be synced under its new name, or it
+is empty after a cut, or leads to bytes of others.
 """
 
 from __future__ import annotations
@@ -63,6 +67,14 @@ def make_directories(*paths: Path) -> None:
     sync_directory(paths[0].parent)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, durably and as the umask has it; one that is there stays. Raises OSError."""
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in made:
+        sync_directory(folder.parent)
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a folder durable. Raises DirectoryNotSynced; another OSError when it can't be opened."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -101,7 +113,7 @@ def write_new(path: Path, content: bytes, mode: int | None = FILE_MODE) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Sync the bytes of a file that another process wrote. Raises OSError."""
+    """Sync the bytes of a file that another process wrote; on FAT its length and place too. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -128,12 +140,16 @@ def move(source: Path, target: Path) -> None:
     Until the folder's sync returns a power cut may undo it: callers promise nothing before that. A folder in the
     place of `target` is renamed.
     """
+    _rename(source, target)
+    sync_directory(target.parent)
+
+
+def _rename(source: Path, target: Path) -> None:
     try:
         os.rename(source, target)
     except IsADirectoryError:
         _rename_folder(target)
         os.rename(source, target)
-    sync_directory(target.parent)
 
 
 def _rename_folder(path: Path) -> None:
@@ -154,7 +170,12 @@ def replace(path: Path, content: bytes, mode: int | None = FILE_MODE, owner: tup
     write_new(fresh, content, mode)
     if owner is not None:
         os.chown(fresh, *owner)
-    move(fresh, path)
+    if mode is None:
+        _rename(fresh, path)
+        sync_file(path)
+        sync_directory(path.parent)
+    else:
+        move(fresh, path)
 
 
 def update(path: Path, content: bytes, mode: int | None = FILE_MODE) -> None:

@@ -20,7 +20,7 @@ from piboothup.setup.stick.mounting import Unreadable, mounted
 from piboothup.spool.admin import export_target
 from piboothup.spool.admin.stick_copy import FOLDER, IS_DONE, CopyState
 from piboothup.spool.disk import usb_sticks
-from piboothup.spool.durable import FULL
+from piboothup.spool.durable import FULL, sync_directory
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +82,7 @@ def _make_folder(path: Path, owner: tuple[int, int]) -> None:
     """Make the folder of the copies and give it to this user. Raises OSError."""
     with contextlib.suppress(FileExistsError):
         path.mkdir()
+        sync_directory(path.parent)
     descriptor = os.open(path, _FOLDER_FLAGS)
     try:
         found = os.fstat(descriptor)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from piboothup.records import dataclass
 from piboothup.spool import SpoolError, durable
-from piboothup.spool.disk.file_system import Storage, look
+from piboothup.spool.disk.file_system import Storage, is_fat, look
 from piboothup.text import open_file, text_to_path
 
 _PART = ".piboothup.part"
@@ -139,7 +139,7 @@ def opened(path: Path, spool: Path, keep_free_bytes: int) -> Iterator[ExportTarg
     if inside:
         raise ExportError(f"{path} lies in the spool itself: name a folder on a stick or another disk.")
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(path)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise unwritable(path, error) from None
@@ -179,7 +179,8 @@ class TargetFolder:
         self._thread = ThreadPoolExecutor(1, "confirm")
         self._confirming: Future[None] | None = None
         self._numbers = itertools.count()
-        path.mkdir(exist_ok=True)
+        durable.make_folder(path)
+        self._is_on_fat = is_fat(path)
         if path.resolve().is_relative_to(target.spool.resolve()):
             raise ExportError(f"{path} lies in the spool itself: name another folder.")
         with os.scandir(path) as listing:
@@ -266,6 +267,8 @@ class TargetFolder:
                     break
                 part.path.replace(part.target)
                 named.append(part)
+            for part in named if self._is_on_fat else ():
+                durable.sync_file(part.target)
             if named:
                 durable.sync_directory(self._path)
         except OSError as error:

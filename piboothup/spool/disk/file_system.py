@@ -26,6 +26,7 @@ _LAYERED = ("aufs", "unionfs", "fuse.unionfs", "fuse.fuse-overlayfs", "fuse-over
 """File systems of layers that do not report where they write to."""
 _OVER_FOLDERS = ("ecryptfs", "fuse.mergerfs", "fuse.bindfs", "fuse.gocryptfs", "fuse.encfs", "fuse.cryfs")
 """File systems over other folders, on a disk or in memory: they are set up on purpose, so a warning will do."""
+_FAT = ("vfat", "msdos")
 _DELETED = " (deleted)"
 """Suffix that the kernel gives the path of a deleted but open file, which is gone at the next start."""
 _MARKS_OF_CONTAINERS = tuple(map(Path, ("/run/systemd/container", "/.dockerenv", "/run/.containerenv")))
@@ -78,6 +79,14 @@ def file_system_of(directory: Path) -> str:
     number = mount_id(directory)
     mounts = Path("/proc/self/mountinfo").read_bytes().splitlines() if number >= 0 else []
     return next((mount.file_system for line in mounts if (mount := _mount(line)).id == number), "")
+
+
+def is_fat(directory: Path) -> bool:
+    """Whether `directory` is on FAT, which exFAT is not; False too where the system does not say. Raises OSError."""
+    try:
+        return file_system_of(directory) in _FAT
+    except FileNotFoundError:  # no /proc here
+        return False
 
 
 def worst(kinds: Collection[Storage]) -> Storage:

@@ -63,6 +63,7 @@ def main(image: Path, room: Path, *asked: str) -> int:
         if mode != "cuts":
             step("USB sticks with settings", lambda: sticks.taken(box))
             step("USB sticks for photos", lambda: sticks.copied(box))
+            step("USB sticks that are cut", lambda: sticks.cut(box))
         step(f"{cuts_wanted} power cuts", lambda: cuts.cut(box, cuts_wanted))
     except Exception as error:  # noqa: BLE001  (whatever it is, what the box said belongs to it)
         if not isinstance(error, Failure):

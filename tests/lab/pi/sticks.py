@@ -5,6 +5,7 @@ The kinds are those that a computer formats; the kernel of the box is Debian's, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import subprocess
@@ -78,6 +79,45 @@ def copied(box: Box) -> None:
         wait("ready", lambda: box.state() == "ready")
         _expect_photos(box, stick, kind)
     _pulled(box, _formatted(box, "vfat", _FOR_PHOTOS["vfat"]))
+
+
+def cut(box: Box) -> None:
+    """What is replaced or copied on FAT is there when that is said, not half a minute later: see `spool/durable`.
+
+    What the stick holds at that moment is read on this side, by programs of others.
+    """
+    box.wait_for_ready()
+    for bits in ("16", "32"):
+        stick, at_once, there = box.room / "fat.raw", box.room / "at-once.raw", box.room / f"at-once-{bits}"
+        with stick.open("wb") as file:
+            file.truncate(_BYTES)
+        subprocess.run(["mkfs.vfat", "-F", bits, stick], check=True, stdout=subprocess.DEVNULL)
+        box.pi.plug_in(stick)
+        wait("the stick's disk", lambda: box.pi.holds(f'test -b "{_DISK}"'))
+        old = "for name in cmdline.txt config.txt; do seq 1000 >/mnt/$name; done; mkdir /mnt/new; sync"
+        box.pi.run(f"mount -t vfat {_DISK} /mnt && {old} && python3 - && piboothup queue export /mnt/all", _REPLACES)
+        at_once.write_bytes(stick.read_bytes())
+        box.pi.run("umount /mnt")
+        box.pi.pull_out()
+        there.mkdir()
+        subprocess.run(["mcopy", "-s", "-i", at_once, "::/", there], check=True)
+        for name in ("cmdline.txt", "status.txt", "new/status.txt"):
+            expect_equal(f"{name} on FAT{bits}", (there / name).read_bytes(), _REPLACED)
+        expect("config.txt has the bus", (there / "config.txt").read_bytes().endswith(b"# piboothup: end\n"))
+        found = sorted(hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in there.rglob("*.jpg"))
+        expect_equal(f"photos on FAT{bits}", found, sorted(Path(name).stem[-16:] for name in box.photos()))
+        wait("no question about it", lambda: box.state() == "ready")
+
+
+_REPLACED = b"new words\n" * 300
+_REPLACES = f"""
+import runpy
+from pathlib import Path
+from piboothup.spool import durable
+for name in ("cmdline.txt", "status.txt", "new/status.txt"):
+    durable.replace(Path("/mnt") / name, {_REPLACED!r}, None)
+runpy.run_path("/usr/libexec/piboothup/i2c")["main"]("on", Path("/mnt/config.txt"))
+"""
 
 
 def _pulled(box: Box, stick: Path) -> None:
