@@ -14,7 +14,7 @@ from pathlib import Path
 
 from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.admin.stick_copy import FOLDER, CopyState
-from tests.lab.pi.box import Box
+from tests.lab.pi.box import TRIES, Box
 from tests.lab.pi.guest import Failure, wait
 from tests.lab.pi.scenarios import expect, expect_equal
 
@@ -29,7 +29,6 @@ _FOR_PHOTOS = {
     "ext4": ("mkfs.ext4", "-q"),
 }
 _PHOTOS = 4
-_TRIES = 3
 _LONGEST_WAIT_S = 1.5
 _BYTES = 64 << 20
 _DISK = "$(lsblk --noheadings --output PATH,TRAN | sed -n 's/ *usb$//p' | head -n 1)"
@@ -87,6 +86,8 @@ def cut(box: Box) -> None:
 
     What the stick holds at that moment is read on this side, by programs of others.
     """
+    while len(box.photos()) < _PHOTOS:
+        box.press_for_photo()
     box.wait_for_ready()
     for bits in ("16", "32"):
         stick, at_once, there = box.room / "fat.raw", box.room / "at-once.raw", box.room / f"at-once-{bits}"
@@ -155,7 +156,7 @@ def _formatted(box: Box, kind: str, format_it: tuple[str, ...]) -> Path:
 def _ask(box: Box, stick: Path, kind: str) -> None:
     """Plug it in and agree; once more where root's helper came too late, as it may on an emulated processor."""
     former = _report(box).get("asked_ns")
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         box.pi.plug_in(stick)
         wait(f"the question about the {kind} stick", lambda: box.state() == "setup")
         box.pi.press(1.5)
