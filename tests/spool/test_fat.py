@@ -18,6 +18,7 @@ from piboothup.setup.stick import copying
 from piboothup.spool import durable
 from piboothup.spool.admin import export_target
 from piboothup.spool.admin.export import export
+from piboothup.spool.disk import file_system
 from tests.support.clock import HandClock
 from tests.support.photos import jpeg, open_spool, take
 from tests.test_deb import i2c
@@ -85,6 +86,14 @@ def test_f20_copies_on_fat_are_synced_under_their_names(
     last = calls[calls.index(f"rename to {named[-1]}") + 1 :]
     assert last[-1].startswith("folder"), "the folder after the files"
     assert calls[:2] == ["folder stick", f"folder {tmp_path.name}"], "each new folder has its name"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("vfat", True), ("msdos", True), ("exfat", False), ("ext4", False), ("", False)]
+)
+def test_fat_is_told_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: bool) -> None:
+    monkeypatch.setattr(file_system, "file_system_of", lambda directory: name)
+    assert file_system.is_fat(tmp_path) is expected
 
 
 def test_f20_the_folder_on_a_stick_has_its_name_before_its_files(tmp_path: Path, calls: list[str]) -> None:

@@ -90,10 +90,8 @@ def cut(box: Box) -> None:
         box.press_for_photo()
     box.wait_for_ready()
     for bits in ("16", "32"):
-        stick, at_once, there = box.room / "fat.raw", box.room / "at-once.raw", box.room / f"at-once-{bits}"
-        with stick.open("wb") as file:
-            file.truncate(_BYTES)
-        subprocess.run(["mkfs.vfat", "-F", bits, stick], check=True, stdout=subprocess.DEVNULL)
+        stick = _formatted(box, "vfat", ("mkfs.vfat", "-F", bits))
+        at_once, there = box.room / "at-once.raw", box.room / f"at-once-{bits}"
         box.pi.plug_in(stick)
         wait("the stick's disk", lambda: box.pi.holds(f'test -b "{_DISK}"'))
         old = "for name in cmdline.txt config.txt; do seq 1000 >/mnt/$name; done; mkdir /mnt/new; sync"
