@@ -37,9 +37,8 @@ from tests.lab.camera.harness import (
     Bench,
     Photo,
     bench,
-    descriptors,
-    floor_rose_bytes,
-    resident_bytes,
+    floor_rose,
+    heap_bytes,
     set_to,
     stalled,
 )
@@ -188,7 +187,7 @@ def _series() -> None:
     _row(f"the whole booth, {SERIES} series of {SHOTS}, {GAP_S} s apart", "median", "p95", "bound")
     _row("  zero to zero, beyond gap and frame wait", *_middle_and_p95(beyond_ms), "50 ms")
     _row("  exposed after the first frame that could be", *_middle_and_p95([max(0.0, late) for late in late_ms]))
-    _row("  peak of memory, a press for one shot", f"{peaks_mb[0]:.1f} MB")
+    _row("  peak of memory without mapped buffers, a press for one shot", f"{peaks_mb[0]:.1f} MB")
     _row("  a series more", f"{peaks_mb[1] - peaks_mb[0]:+.1f} MB", "", f"{FRAME_MB:.1f} MB")
 
 
@@ -306,18 +305,18 @@ def _hammered() -> None:
     with bench() as made:
         for _ in range(10):
             made.photo()
-        open_before, began_s, taken, resident = descriptors(), time.monotonic(), list[Photo](), list[int]()
+        open_before, began_s, taken, heap = made.descriptors(), time.monotonic(), list[Photo](), list[int]()
         for _ in range(HAMMERED):
             taken.append(made.photo())
-            resident.append(resident_bytes())
+            heap.append(heap_bytes())
         took_s = time.monotonic() - began_s
-        grown_mb = floor_rose_bytes(resident) / 1e6
-        opened = descriptors() - open_before
+        grown_mb = floor_rose(heap) / 1e6
+        opened = made.descriptors() - open_before
     earliest_ms = min(capture.taken_ms - capture.zero_ns // MS for capture in taken)
     _row(f"{HAMMERED} presses as fast as accepted", "", "bound")
     _row("  photos per minute", f"{60 * HAMMERED / took_s:.0f}")
     _row("  earliest exposure after its zero", f"{earliest_ms:+d} ms", "0 ms")
-    _row("  resident memory has grown by", f"{grown_mb:.1f} MB", "5 MB")
+    _row("  memory without frames has grown by", f"{grown_mb:.1f} MB", "5 MB")
     _row("  descriptors left open", f"{opened}", "0")
 
 

@@ -123,6 +123,15 @@ class Bench:
             self.expose()[1].release()
         return (time.monotonic() - began_s) / photos
 
+    def mapped_frames(self) -> int:
+        """Number of mappings of the camera's buffers, beside the driver's one of each that has held a photo."""
+        maps = Path("/proc/self/maps").read_text(encoding="utf-8")
+        return maps.count("/memfd:buffer") - len(self.camera._maps)
+
+    def descriptors(self) -> int:
+        """Number of files that this process has open, without those of the driver's mappings."""
+        return len(os.listdir("/proc/self/fd")) - len(self.camera._maps)
+
     def lost(self) -> CameraLost:
         """Wait until the camera is lost."""
         return self.until(CameraLost)
@@ -170,20 +179,20 @@ def set_to(name: str, value: str) -> Iterator[None]:
             os.environ[name] = before
 
 
-def resident_bytes() -> int:
-    """Resident memory of this process."""
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def heap_bytes() -> int:
+    """Resident memory of this process that is its own: neither files nor the camera's frames.
+
+    Frames are shared memory, and how much of it is resident says nothing about a leak: the driver maps a buffer when
+    a photo is first taken in it, which may be the hundredth. `Bench.mapped_frames` counts their mappings.
+    """
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))
 
 
-def floor_rose_bytes(samples: list[int]) -> int:
+def floor_rose(samples: list[int]) -> int:
     """Rise of the minimum from the earlier half to the later half.
 
     Between two photos megabytes come and go (a frame in use, a JPEG of 3 MB); a leak stays.
     """
     half = len(samples) // 2
     return min(samples[half:]) - min(samples[:half])
-
-
-def descriptors() -> int:
-    """Number of files that this process has open."""
-    return len(os.listdir("/proc/self/fd"))

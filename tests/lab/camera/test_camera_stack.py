@@ -33,9 +33,8 @@ from tests.lab.camera.harness import (
     SMALL,
     Bench,
     bench,
-    descriptors,
-    floor_rose_bytes,
-    resident_bytes,
+    floor_rose,
+    heap_bytes,
     set_to,
     stalled,
 )
@@ -223,7 +222,7 @@ def test_k02_frames_stop_noticed_without_a_press(full: Bench) -> None:
 
 def test_k03_ten_timeouts_and_three_reopens_keep_frame_rate(full: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("piboothup.booth.camera.thread.MAX_RETRY_S", 1.0)  # else the pauses alone take two minutes
-    before_s, open_before = full.fastest_s(), descriptors()
+    before_s, open_before = full.fastest_s(), full.descriptors()
     for _ in range(10):
         with stalled() as go_on, patch("piboothup.booth.camera.thread.CAPTURE_TIMEOUT_S", 0.3):  # not for the others
             full.thread.capture(full.clock.boottime_ns())
@@ -236,7 +235,7 @@ def test_k03_ten_timeouts_and_three_reopens_keep_frame_rate(full: Bench, monkeyp
         full.lost()
         full.until(CameraReady)
     assert any(full.fastest_s() < 1.3 * before_s for _ in range(TRIES)), "a buffer that leaked slows every try"
-    assert descriptors() <= open_before + 2
+    assert full.descriptors() <= open_before + 2
     assert full.thread.recovery_counts.timeouts == 10
     assert full.thread.recovery_counts.reopenings == 13
 
@@ -305,13 +304,16 @@ def test_k09_3000_photos_in_a_row_memory_and_fds_unchanged(table: CameraConfig, 
     with set_to("LAB_FRAME_US", "0"), bench(table) as made:
         for _ in range(photos // 15):
             encode_one(made)
-        opened, resident = list[int](), list[int]()
+        opened, heap, mapped = list[int](), list[int](), list[int]()
         for _ in range(photos):
             encode_one(made)
-            resident.append(resident_bytes())
-            opened.append(descriptors())
-        assert floor_rose_bytes(resident) < 3_000_000
+            heap.append(heap_bytes())
+            mapped.append(made.mapped_frames())
+            opened.append(made.descriptors())
+        assert floor_rose(heap) < 3_000_000
+        assert floor_rose(mapped) <= 1  # the frame that libcamera is writing
         assert min(opened[-50:]) <= min(opened[:50])  # the floor: frames under way have descriptors of their own
+        assert len(made.camera._maps) <= len(made.camera._camera.allocator.mapped_buffers)
 
 
 def encode_one(made: Bench) -> None:
