@@ -47,6 +47,8 @@ _FULL_LIST_INTERVAL_NS = 600 * SECOND_NS
 """Interval of listing new/ without a change of its folder time, whose resolution may hide one, nanoseconds."""
 _STOP_TIMEOUT_S = 3.0
 """Time given to the workers to end, seconds."""
+_ANSWER_TIMEOUT_S = 1.5
+"""Time of it in which a photo that was sent may still be confirmed, so that it is not sent again, seconds."""
 _STUCK_AFTER_S = 120.0
 """Time past its deadline after which an exchange shows a stuck worker, and the watchdog is not fed, seconds."""
 
@@ -285,11 +287,17 @@ class Uploader:
     def _shut_down(self) -> None:
         self._scheduler.stopping = True
         self._scheduler.wake()
-        for worker in self._workers:
+        begun_ns = self._clock.boottime_ns()
+
+        def left_s(of_s: float) -> float:
+            return max(0.0, of_s - (self._clock.boottime_ns() - begun_ns) / SECOND_NS)
+
+        spared = [worker for worker in self._workers if worker.session.stop(spares_sent=True)]
+        for worker in spared:
+            worker.join(left_s(_ANSWER_TIMEOUT_S))
             worker.session.stop()
-        deadline_ns = self._clock.boottime_ns() + int(_STOP_TIMEOUT_S * SECOND_NS)
         for worker in self._workers:
-            if not worker.join(max(0.0, (deadline_ns - self._clock.boottime_ns()) / SECOND_NS)):
+            if not worker.join(left_s(_STOP_TIMEOUT_S)):
                 log.warning("worker left behind")  # in a name look-up or a connect; its photo is in new/
         self._status_writer.do(self._status.withdraw)
         self._status_writer.stop()

@@ -52,10 +52,9 @@ class ApiSession:
     """Times in a row that the TLS greeting of a probe was cut off."""
     _photos_at_anchor: int = 0
 
-    def stop(self) -> None:
-        """Cut what is on the network. The scheduler must be stopping."""
-        if (api := self._api) is not None:
-            api.transport.guard.stop()
+    def stop(self, *, spares_sent: bool = False) -> bool:
+        """Cut what is on the network; return whether a sent photo was spared. The scheduler must be stopping."""
+        return (api := self._api) is not None and api.transport.guard.stop(spares_sent=spares_sent)
 
     def enforce_deadline(self) -> float:
         """Cut an overdue exchange; return the seconds for which it is overdue."""

@@ -113,12 +113,20 @@ def says(status: str, body: bytes = b"", *headers: str) -> Story:
 
 def brings_to(port: int) -> Story:
     """Story that forwards each request to a server on this machine, and its answer back."""
+    return passes_on(port, lambda asked: None)
+
+
+def passes_on(port: int, before_answer: Callable[[bytes], object]) -> Story:
+    """As `brings_to`; `before_answer` gets the request before the answer is passed on."""
 
     def story(liar: Liar, connection: socket.socket) -> None:
         with socket.create_connection(("127.0.0.1", port)) as server:
             while True:
-                server.sendall(liar.request(connection))
-                connection.sendall(_message(lambda: _some(server)))
+                asked = liar.request(connection)
+                server.sendall(asked)
+                answer = _message(lambda: _some(server))
+                before_answer(asked)
+                connection.sendall(answer)
 
     return story
 

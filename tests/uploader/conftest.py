@@ -17,9 +17,13 @@ from tests.support.uploader import Desk
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lengthen the real-time limits: on a slow machine no thread is stuck, no portal unreachable, no status stale."""
+    """Lengthen the real-time limits: on a slow machine no thread is stuck, no portal unreachable, no status stale.
+
+    A stop waits for no answer, unless that is what is tested.
+    """
     monkeypatch.setattr(status, "STALE_S", FAR_S)
     monkeypatch.setattr(service, "_STOP_TIMEOUT_S", PATIENCE_S / 2)
+    monkeypatch.setattr(service, "_ANSWER_TIMEOUT_S", 0.0)
     monkeypatch.setattr(client, "_SIGN_IN_CONNECT_S", FAR_S)
 
 

@@ -9,7 +9,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,11 @@ from piboothup.spool.store import AlreadyRunning, Spool
 from piboothup.uploader import service
 from piboothup.uploader.eventpics import EventPicsApi
 from piboothup.uploader.service import Uploader
+from piboothup.uploader.transport.connection import ExchangeGuard
 from piboothup.uploader.worker import Worker
+from tests.support.deadline import PATIENCE_S
 from tests.support.photos import PARTY, jpeg
-from tests.support.server import close_idle_connections
+from tests.support.server import Liar, close_idle_connections, passes_on
 from tests.support.uploader import Desk
 
 pytestmark = pytest.mark.slow
@@ -451,6 +454,59 @@ def test_c08_stop_mid_call_ends_within_5_s_and_keeps_photo(
     assert "left behind" not in caplog.text
     assert desk.lies_in(NEW, name)
     assert desk.said() == {}
+
+
+@pytest.mark.parametrize("ends", ["asked to end", "config imported", "in time"])
+def test_p09_a_photo_sent_when_the_service_ends_is_sent_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """The storage answers after the stop has begun, or else never: that one is sent again."""
+    monkeypatch.setattr(service, "_ANSWER_TIMEOUT_S", 0.0 if ends == "in time" else PATIENCE_S)
+    is_over, news, answers = threading.Event(), list[bool](), ends != "in time"
+    monkeypatch.setattr(Uploader, "_shut_down", _told(is_over, Uploader._shut_down))
+
+    def holds_back(asked: bytes) -> None:
+        if asked.startswith(b"PUT") and is_over.wait(PATIENCE_S) and not answers and len(desk.album.uploads()) == 1:
+            raise ConnectionResetError
+
+    desk.front = Liar(passes_on(desk.album.port, holds_back))
+    desk.album.url = desk.front.url
+    desk.configure(api_url=desk.front.url)
+    name = desk.take()
+    desk.start(has_new_config=lambda: bool(news))
+    uploader = desk.uploader
+    assert uploader is not None
+    desk.until(lambda: desk.uploads_of(name) != [] and _guard(uploader).body_sent, "the photo to be in the album")
+    if ends == "config imported":
+        news.append(True)
+        uploader.wake()
+        desk.until(lambda: uploader.needs_restart, "the uploader to notice")
+    assert desk.stop()
+    assert desk.lies_in(NEW, name) is not answers
+    desk.start()
+    desk.until_sent(name)
+    assert len(desk.uploads_of(name)) == (1 if answers else 2)
+
+
+def _guard(uploader: Uploader) -> ExchangeGuard:
+    return uploader._workers[0].session.api().transport.guard
+
+
+def _told(event: threading.Event, shut_down: Callable[[Uploader], None]) -> Callable[[Uploader], None]:
+    """`shut_down`, and the event that tells that it has stopped what is on the network."""
+
+    def told(uploader: Uploader) -> None:
+        stop = uploader._workers[-1].session.stop
+
+        def stopped(**how: bool) -> bool:
+            is_spared = stop(**how)
+            event.set()
+            return is_spared
+
+        uploader._workers[-1].session.stop = stopped  # type: ignore[method-assign]
+        shut_down(uploader)
+
+    return told
 
 
 def test_c08_a_worker_that_does_not_end_is_left_behind_after_3_s(

@@ -189,7 +189,7 @@ class Transport:
         self, adapter: GuardedAdapter, request: Request, deadline_ns: int, *, is_apart: bool = False
     ) -> Answer:
         guard = self.guard
-        if not guard.begin(request.target, deadline_ns):
+        if not guard.begin(request.target, deadline_ns, carries_photo=request.method == "PUT"):
             raise LinkError(Outcome.STOPPED)
         answer: Answer | None = None
         failure: Outcome | None = None

@@ -75,19 +75,19 @@ class ExchangeGuard:
         self._handle: socket.socket | None = None
         self._deadline_ns: int | None = None
         self._cut: Outcome | None = None
-        self._stopped = False
+        self._carries_photo = self._stopped = False
 
     @property
     def is_in_greeting(self) -> bool:
         """Whether a connection was made for this exchange, and no byte of its request has left: TLS is not ready."""
         return self.is_new_connection and not self.sent_ns
 
-    def begin(self, target: Secret, deadline_ns: int) -> bool:
+    def begin(self, target: Secret, deadline_ns: int, *, carries_photo: bool = False) -> bool:
         """Begin an exchange that may last until then (boot-time); return False after `stop`."""
         with self._lock:
             if self._stopped:
                 return False
-            self.target = target
+            self.target, self._carries_photo = target, carries_photo
             self.body_sent = self.is_new_connection = False
             self.sent_ns = 0
             self.validity = None
@@ -134,11 +134,17 @@ class ExchangeGuard:
                 return 0.0
             return max(0.0, (self.clock.boottime_ns() - self._deadline_ns) / 1e9)
 
-    def stop(self) -> None:
-        """Cut the exchange and refuse every further one."""
+    def stop(self, *, spares_sent: bool = False) -> bool:
+        """Refuse every further exchange, and cut the one under way; return whether it was spared.
+
+        `spares_sent`: spare one that has sent a whole photo. The album may have it, and it would be sent again.
+        """
         with self._lock:
             self._stopped = True
-            self._cut_off(Outcome.STOPPED)
+            is_sent = self._deadline_ns is not None and self._carries_photo and self.body_sent
+            if not (is_spared := spares_sent and is_sent):
+                self._cut_off(Outcome.STOPPED)
+            return is_spared
 
     def _cut_off(self, kind: Outcome) -> None:
         self._cut = self._cut or kind

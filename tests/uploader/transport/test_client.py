@@ -32,7 +32,7 @@ from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.transport.messages import Answer, Request
 from tests.support.ca import Authority, self_signed
 from tests.support.clock import HandClock
-from tests.support.deadline import PATIENCE_S
+from tests.support.deadline import PATIENCE_S, until
 from tests.support.limits import FAR, FAR_S
 from tests.support.photos import PARTY
 from tests.support.server import Liar, says
@@ -240,6 +240,44 @@ def test_c08_a_stop_cuts_the_exchange_and_refuses_the_next(transport: Transport)
         transport.guard.stop()
         assert caught.kind() is Outcome.STOPPED
         assert trouble(transport, liar.url).outcome is Outcome.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "is_spared"),
+    [("PUT", b"photo", True), ("PUT", b"p" * PHOTO_BYTES, False), ("POST", b"photo", False), ("GET", None, False)],
+    ids=["photo sent", "photo on its way", "URL asked for", "probe"],
+)
+def test_p09_a_stop_spares_a_photo_that_was_sent_and_no_more(
+    transport: Transport, method: str, body: bytes | None, is_spared: bool
+) -> None:
+    asked, may_answer = threading.Event(), threading.Event()
+    is_long = body is not None and len(body) == PHOTO_BYTES
+
+    def slow(liar: Liar, connection: socket.socket) -> None:
+        connection.recv(1) if is_long else liar.request(connection)
+        asked.set()
+        may_answer.wait(PATIENCE_S)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    found: list[object] = []
+
+    def exchange() -> None:
+        try:
+            found.append(transport.exchange(method, Secret(liar.url), {}, body, deadline_s=FAR_S).status)
+        except LinkError as error:
+            found.append(error.outcome)
+
+    with Liar(slow) as liar:
+        thread = threading.Thread(target=exchange)
+        thread.start()
+        assert asked.wait(PATIENCE_S)
+        until(lambda: transport.guard.body_sent or is_long)
+        assert transport.guard.stop(spares_sent=True) is is_spared
+        may_answer.set()
+        thread.join(PATIENCE_S)
+        assert found == [200 if is_spared else Outcome.STOPPED]
+        assert trouble(transport, liar.url).outcome is Outcome.STOPPED
+    assert not transport.guard.stop(spares_sent=True), "nothing is under way"
 
 
 def test_c08_a_stop_cuts_a_tls_handshake_too() -> None:
