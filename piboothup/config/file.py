@@ -140,7 +140,7 @@ def _without_event(config: Config) -> Config:
 
 def _read(path: Path) -> Reading:
     """Read the file. Raises ConfigError when it can't be read, is no TOML, or has no setting."""
-    reading = Reading.of(_text_of(path), path)
+    reading = Reading.of(_text_of(path), path, keeps_event=True)
     if not reading.names and not reading.last_table:
         what = "There is no setting in it: what wrote it may have been cut off."
         raise ConfigError(path, None, what, f"Write it anew, from `config_version = {CONFIG_VERSION}` on.")

@@ -1,7 +1,8 @@
 """Parser of a config's text: values, warnings and errors, each with table and line.
 
 An unknown key is a warning with a did-you-mean. An invalid value is a `ConfigError` that names file, line, key, the
-allowed range and the remedy; it invalidates its own table and no other.
+allowed range and the remedy; it invalidates its own table and no other. In the config file the API key, or where it
+stands, invalidates itself alone: photos keep the event that stands beside it, and wait for the key.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ COMPLETE = "# complete"
 """Last line of a file that was shortened on purpose."""
 REPLACES = {"link_id": "album_id", "api_key": "api_key_file", "api_key_file": "api_key"}
 """Keys whose value makes another key's lower value void: no new event with an old album."""
+_API_KEY = ("eventpics.api_key", "eventpics.api_key_file")
 
 
 def replaces(key: str, value: Any, under: Any) -> bool:
@@ -60,6 +62,10 @@ class Reading:
     """Last table in the text; "" when there is none."""
     over: Reading | None = None
     """Root's settings, which are laid over these (see `root_settings`)."""
+    keeps_event: bool = False
+    """Whether an invalid API key leaves the rest of its table valid."""
+    _invalid_key: list[str] = field(default_factory=list)
+    """Settings of the API key that are invalid."""
 
     @property
     def is_complete(self) -> bool:
@@ -67,14 +73,22 @@ class Reading:
         return self.text.rstrip().rpartition("\n")[2].strip() == COMPLETE
 
     @classmethod
-    def of(cls, text: str, path: Path) -> Reading:
+    def of(cls, text: str, path: Path, *, keeps_event: bool = False) -> Reading:
         """Parse `text`. Raises ConfigError when it is no TOML, or of another version."""
-        return cls.of_tables(_tables(text, path), path, text)
+        return cls.of_tables(_tables(text, path), path, text, keeps_event=keeps_event)
 
     @classmethod
-    def of_tables(cls, tables: dict[str, Any], path: Path, text: str, lines: dict[str, int] | None = None) -> Reading:
+    def of_tables(
+        cls,
+        tables: dict[str, Any],
+        path: Path,
+        text: str,
+        lines: dict[str, int] | None = None,
+        *,
+        keeps_event: bool = False,
+    ) -> Reading:
         """Check what a text says. Raises ConfigError when it is of another version."""
-        reading = cls(path, text, lines)
+        reading = cls(path, text, lines, keeps_event=keeps_event)
         shape = {each.name: each for each in records.fields(Config)}
         for name, value in tables.items():
             reading.last_table = name if isinstance(value, dict) else ""
@@ -93,11 +107,23 @@ class Reading:
     def merged_with(self, base: Config) -> tuple[Config, list[ConfigError]]:
         """Return the config, with `base` for what is invalid or missing, and the errors."""
         config = records.replace(base, **(self.values if self.over is None else self.over._laid_over(self, base)))
+        if (void := self._void_keys()) and "eventpics" in self.values:
+            own = {key: getattr(base.eventpics, key) for key in void}
+            config = records.replace(config, eventpics=records.replace(config.eventpics, **own))
         config = _all_simulated(config) if config.devices.simulated else config
         twice = list(self._pin_errors(config))
         if twice:
             config = records.replace(config, button=base.button, light=base.light, panel=base.panel)
         return config, [*self.errors, *(self.over.errors if self.over is not None else ()), *twice]
+
+    def _void_keys(self) -> list[str]:
+        """Settings of the API key of which one is invalid, unless root's settings have one."""
+        over = () if self.over is None else self.over.names
+        if not self._invalid_key or any(dotted in over for dotted in _API_KEY):
+            return []
+        return [
+            dotted.partition(".")[2] for dotted in _API_KEY if dotted not in self.names or dotted in self._invalid_key
+        ]
 
     def _laid_over(self, lower: Reading, base: Config) -> dict[str, Any]:
         """Values of both, those of `lower` only where these have none: by key, but an event with its album."""
@@ -134,7 +160,13 @@ class Reading:
         known = {each.name: each for each in records.fields(shape)}
         values: dict[str, Any] = {}
         for key, value in given.items():
-            values |= self._checked(known, key, f"{table}.{key}", value)
+            try:
+                values |= self._checked(known, key, f"{table}.{key}", value)
+            except ConfigError as error:
+                if not self.keeps_event or f"{table}.{key}" not in _API_KEY:
+                    raise
+                self.errors.append(error)
+                self._invalid_key.append(f"{table}.{key}")
         return shape(**values)
 
     def _checked(self, known: dict[str, Any], key: str, dotted: str, value: Any) -> dict[str, Any]:

@@ -659,6 +659,54 @@ def test_f14_the_event_of_before_outlives_a_mistake_beside_it(box: Box, wrong: s
     assert used.lacks_key
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        'api_key_file = "canary-key-0123456789"',
+        'api_key = "canary key"',
+        'api_key = "api_key = canary"',
+        "api_key = 0",
+        'api_key_file = "etc/piboothup/key"',
+    ],
+)
+def test_f14_a_mistake_in_the_key_costs_no_event(box: Box, wrong: str) -> None:
+    text = box.text.replace('api_key = "a-secret-key"', wrong)
+    used = box.start(text)
+    event = used.config.eventpics
+    assert (event.link_id, event.album_id, event.api_key, event.api_key_file) == ("abcd1234", "a1", None, "")
+    assert used.lacks_key
+    (error,) = used.errors
+    assert error.line == text[: text.index(wrong)].count("\n") + 1
+    assert "canary" not in f"{error} {box.good.read_text()}"
+
+
+@pytest.mark.parametrize("link_id", ["abcd1234", "wxyz9876"])
+def test_f14_beside_a_mistake_the_last_good_key_file_is_used(box: Box, link_id: str) -> None:
+    box.start(box.text.replace('api_key = "a-secret-key"', 'api_key_file = "/etc/piboothup/key"'))
+    wrong = box.text.replace('api_key = "a-secret-key"', 'api_key_file = "canary"').replace("abcd1234", link_id)
+    for _ in range(2):
+        used = box.start(wrong)
+        event = used.config.eventpics
+        assert (event.link_id, event.album_id, event.api_key_file) == (link_id, "a1", "/etc/piboothup/key")
+        assert used.errors
+        assert not used.lacks_key
+
+
+def test_f14_beside_a_mistake_the_key_s_other_setting_counts(box: Box) -> None:
+    for wrong in ('api_key = "a b"\napi_key_file = "/k"', 'api_key_file = "k"\napi_key = "a-secret-key"'):
+        event = box.start(box.text.replace('api_key = "a-secret-key"', wrong)).config.eventpics
+        assert event.link_id == "abcd1234"
+        key = None if event.api_key is None else event.api_key.reveal()
+        assert (key, event.api_key_file) == ((None, "/k") if '"/k"' in wrong else ("a-secret-key", "/k"))
+
+
+@pytest.mark.parametrize("link_id", ["", "https://app.eventpics.net/wxyz9876"])
+def test_f14_a_second_mistake_beside_the_key_costs_the_event(box: Box, link_id: str) -> None:
+    wrong = box.text.replace('api_key = "a-secret-key"', 'api_key = "a b"').replace('"abcd1234"', f'"{link_id}"')
+    event = box.start(wrong).config.eventpics
+    assert event.link_id == ""
+
+
 def test_f14_a_mistake_and_a_lost_table_cost_no_event(box: Box) -> None:
     before = keyless(box.start(box.text).config)
     used = box.start(box.text.partition("# the album")[0].replace("hold_s = 5", "hold_s = 50"))

@@ -149,6 +149,12 @@ def test_u03_a_new_event_has_no_old_album(box: Box) -> None:
 
 
 def test_u03_the_newer_key_replaces_a_key_in_the_config(box: Box) -> None:
+    for wrong in ('api_key_file = "canary"', 'api_key = "a b"'):
+        box.file.write_text(CONFIG.replace('api_key_file = "/etc/piboothup/key"', wrong))
+        used = box.load('[eventpics]\napi_key_file = "/etc/key"\n# complete\n')
+        event = used.config.eventpics
+        assert (event.api_key, event.api_key_file, event.link_id) == (None, "/etc/key", "formerguests")
+        assert len(used.errors) == 1
     box.file.write_text(CONFIG.replace('api_key_file = "/etc/piboothup/key"', 'api_key = "an-old-key"'))
     event = box.load('[eventpics]\napi_key_file = "/etc/piboothup/key"\n# complete\n').config.eventpics
     assert (event.api_key, event.api_key_file) == (None, "/etc/piboothup/key")
