@@ -74,10 +74,16 @@ _STORAGE_CODES: Final = {
     **dict.fromkeys((b"requesttimeout", b"incompletebody"), Outcome.TOO_SLOW),
     **dict.fromkeys((b"operationaborted", b"conditionalrequestconflict"), Outcome.SERVER_ERROR),
     **dict.fromkeys((b"expiredtoken", b"tokenrefreshrequired"), Outcome.FORBIDDEN),
+    **dict.fromkeys((b"blobalreadyexists", b"blobimmutableduetopolicy"), Outcome.EXISTS),
+    b"unauthorizedbloboverwrite": Outcome.EXISTS,
 }
-"""What some codes of S3 and GCS mean, which come with a 400 or 409 though nothing is wrong with the photo. The first
-comes after the whole photo too: its last bytes were still in this machine's send buffer.
+"""What some codes of S3, GCS and Azure mean, which come with a 400 or 409 though nothing is wrong with the photo. The
+first comes after the whole photo too: its last bytes were still in this machine's send buffer.
 """
+_IS_THERE: Final = ("the resource already exists", "this blob already exists")
+"""Begin of what Supabase and Vercel say of an object that is there."""
+_MAY_NOT_REPLACE: Final = b"storage.objects.delete"
+"""The right that GCS names as lacking when an object is there already: who may only create replaces none."""
 _STORAGE_CODE: Final = re.compile(rb"<code>\s*(\w+)\s*</code>")
 _XML_ERROR: Final = re.compile(rb"<(\w+:)?error[\s>]")
 """Form in which storages refuse (S3 and its like, GCS, Azure). B2 and Supabase use JSON as an API does."""
@@ -133,10 +139,13 @@ def _refusal(call: ApiCall, answer: Answer, key_accepted: bool) -> Outcome:
     if status in _PROXY_STATUSES or is_refusal_of_gateway(answer.content_type, body):
         return Outcome.BLOCKED
     if call is ApiCall.PUT and _is_xml_error(body):
-        code = _STORAGE_CODE.search(_start(body))
+        start = _start(body)
+        if _MAY_NOT_REPLACE in start:
+            return Outcome.EXISTS
+        code = _STORAGE_CODE.search(start)
         return named if code is None else _STORAGE_CODES.get(code[1], named)
     if is_refusal_of_api(body):
-        return named
+        return Outcome.EXISTS if call is ApiCall.PUT and _says_it_exists(status, body) else named
     if call is ApiCall.PUT:
         return named if status in _PHOTO_STATUSES and _is_empty(body) else Outcome.BLOCKED
     if status not in _KEY_OR_EVENT_STATUSES:
@@ -248,6 +257,15 @@ def _messages(shown: dict[str, Any]) -> list[str]:
     error = shown.get("error")
     found = [error.get("message") if isinstance(error, dict) else error, shown.get("message")]
     return [text for text in map(_plain, found) if text]
+
+
+def _says_it_exists(status: int, body: bytes) -> bool:
+    """Whether a storage refuses an object that it has, in the very words of one that stores it whole or not at all.
+
+    Of any other nobody knows whether what "already exists" is the photo, or a record of one that failed.
+    """
+    messages = _messages(json_object(body) or {})
+    return status in (400, 409) and any(text.startswith(_IS_THERE) for text in messages)
 
 
 def _plain(value: object) -> str:

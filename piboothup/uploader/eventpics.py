@@ -43,8 +43,17 @@ _MAX_ID_CHARS: Final = 128
 class ApiError(UploaderError):
     """EventPics did not answer a call as documented; `outcome` says how."""
 
-    def __init__(self, call: ApiCall, outcome: Outcome, status: int, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        call: ApiCall,
+        outcome: Outcome,
+        status: int,
+        retry_after_s: float | None = None,
+        *,
+        was_sent: bool = False,
+    ) -> None:
         self.call, self.outcome, self.status, self.retry_after_s = call, outcome, status, retry_after_s
+        self.was_sent = was_sent
         super().__init__(f"{call}: {outcome} (status {status})")
 
 
@@ -124,17 +133,20 @@ class EventPicsApi:
             raise self._error(ApiCall.UPLOAD_URL, Outcome.UNSAFE_URL, answer.status)
         return Secret(url)
 
-    def put(self, url: Secret, file: BinaryIO, size_bytes: int) -> None:
+    def put(self, url: Secret, file: BinaryIO, size_bytes: int, *, was_sent: bool = False) -> None:
         """Send the photo. Returns only with proof that it arrived; raises OSError when the file can't be read.
 
         TLS has carried the bytes, so a 2xx is proof, whatever the ETag (that of an encrypted bucket looks like an MD5
-        and is another).
+        and is another). So is that something lies there already, when all of it was sent to this very URL before
+        (`was_sent`) and was not confirmed: some storages take one upload for a URL.
         """
         headers = {"Content-Type": "image/jpeg"}
         if _is_azure(url):
             headers["x-ms-blob-type"] = "BlockBlob"
         deadline_s = _PUT_DEADLINE_S + size_bytes / _MIN_BYTES_PER_S
         answer = self.transport.exchange("PUT", url, headers, file, deadline_s=deadline_s)
+        if (was_sent or answer.was_sent_before) and classify(ApiCall.PUT, answer) is Outcome.EXISTS:
+            return
         self._check(ApiCall.PUT, answer)
 
     def _call(
@@ -158,16 +170,25 @@ class EventPicsApi:
         took_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
         log.debug("exchange call=%s status=%d outcome=%s ms=%d", call, answer.status, outcome, took_ms)
         if outcome is not Outcome.ACCEPTED:
-            raise self._error(call, outcome, answer.status, _retry_wait_s(outcome, answer))
+            wait_s = _retry_wait_s(outcome, answer)
+            raise self._error(call, outcome, answer.status, wait_s, was_sent=answer.body_sent)
 
-    def _error(self, call: ApiCall, outcome: Outcome, status: int, retry_after_s: float | None = None) -> ApiError:
+    def _error(
+        self,
+        call: ApiCall,
+        outcome: Outcome,
+        status: int,
+        retry_after_s: float | None = None,
+        *,
+        was_sent: bool = False,
+    ) -> ApiError:
         """The error to raise. The next call makes a new connection: this one may lead to a server that is given up.
 
         Its name may have another address by now, or always had another that works or is not blocked; while a
         connection is used every few seconds, a server that is out of order keeps it open for ever.
         """
         self.transport.leave_server()
-        return ApiError(call, outcome, status, retry_after_s)
+        return ApiError(call, outcome, status, retry_after_s, was_sent=was_sent)
 
     def _is_safe(self, url: str) -> bool:
         """Whether a photo may be sent there: a public host over https, or this machine if EventPics is on it too."""

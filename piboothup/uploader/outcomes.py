@@ -49,6 +49,8 @@ class Outcome(StrEnum):
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
     REFUSED = "refused"
+    EXISTS = "exists"
+    """The storage has an object in the photo's place: its URLs are for one upload, and an answer may be lost."""
     SERVER_ERROR = "server_error"
     UNEXPECTED = "unexpected"
     DNS = "dns"
@@ -125,6 +127,7 @@ TABLE: Final[dict[Outcome, tuple[Decision, Decision, Decision]]] = {
     Outcome.LISTED_BUT_NOT_FOUND:  (D.WAIT,         D.COOL_DOWN_CONTEXT,    D.NEW_URL),
     Outcome.TOO_LARGE:             (D.WAIT,         D.PARK,                 D.PARK),
     Outcome.REFUSED:               (D.WAIT,         D.BLAME_PHOTO_OR_EVENT, D.BLAME_PHOTO_OR_EVENT),
+    Outcome.EXISTS:                (D.WAIT,         D.BLAME_PHOTO_OR_EVENT, D.BLAME_PHOTO_OR_EVENT),
     # EventPics says later
     Outcome.TOO_SLOW:              (D.WAIT,         D.WAIT,                 D.RETRY_URL),
     Outcome.TOO_MANY:              (D.WAIT,         D.WAIT,                 D.RETRY_URL),

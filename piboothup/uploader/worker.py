@@ -11,6 +11,7 @@ import threading
 import traceback
 
 from piboothup.clock import Clock
+from piboothup.records import replace
 from piboothup.spool import contexts, durable, handover
 from piboothup.spool.admin.assign import record_actual_album
 from piboothup.spool.contexts import Context
@@ -118,11 +119,11 @@ class Worker:
         try:
             if url is None:
                 url = UploadUrl(self.session.api().upload_url(name, context, taken_at_ms), context, started_ns)
-            self.session.api().put(url.url, file, file.size_bytes)
+            self.session.api().put(url.url, file, file.size_bytes, was_sent=url.was_sent)
         except UploaderError as error:
             call = ApiCall.UPLOAD_URL if url is None else ApiCall.PUT
             if url is not None:
-                self._scheduler.keep_url(name, url)
+                self._scheduler.keep_url(name, replace(url, was_sent=url.was_sent or error.was_sent))
             self._on_failure(name, context, call, error)
         else:
             took_ns = self._clock.boottime_ns() - started_ns

@@ -42,7 +42,7 @@ def test_verdict_never_deletes_and_only_server_refusal_parks() -> None:
         for verdict in Decision
     }
     assert blaming[Decision.PARK] == {Outcome.TOO_LARGE}
-    assert blaming[Decision.BLAME_PHOTO_OR_EVENT] == {Outcome.BAD_REQUEST, Outcome.REFUSED}
+    assert blaming[Decision.BLAME_PHOTO_OR_EVENT] == {Outcome.BAD_REQUEST, Outcome.REFUSED, Outcome.EXISTS}
     assert not any("delete" in decision or "remove" in decision for decision in Decision)
 
 

@@ -582,7 +582,7 @@ def test_assign_photo_old_album_got_meanwhile_is_noted_there(desk: Desk, monkeyp
     real = EventPicsApi.put
     moved: list[int] = []
 
-    def put(*given: Any) -> None:
+    def put(*given: Any, **_: Any) -> None:
         real(*given)
         if not moved:
             moved.append(assign.assign(desk.booth, assign.propose(desk.booth, "abcd1234", "abcd1234/a2")))
@@ -602,7 +602,7 @@ def test_assign_suspended_midway_keeps_no_photo_from_being_sent(desk: Desk, monk
     names, under_way = [desk.take() for _ in range(3)], contextlib.ExitStack()
     real = EventPicsApi.put
 
-    def put(*given: Any) -> None:
+    def put(*given: Any, **_: Any) -> None:
         real(*given)
         if desk.album.calls["put"] == 1:
             assign.assign(desk.booth, assign.propose(desk.booth, "abcd1234", "abcd1234/a2"))

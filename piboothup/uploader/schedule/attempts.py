@@ -50,6 +50,8 @@ class UploadUrl:
     """Event and album that it leads to."""
     asked_ns: int
     """Boot-time at which it was asked for."""
+    was_sent: bool = False
+    """The whole photo was sent to it, without a confirmation."""
 
 
 @dataclass

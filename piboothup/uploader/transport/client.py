@@ -174,8 +174,13 @@ class Transport:
         except LinkError as error:
             if error.outcome is not Outcome.RESET or self.guard.is_new_connection:
                 raise
+            was_sent = error.was_sent
         # The server has closed the kept connection since the last exchange: a new one is made.
-        return self._send_once(adapter, request, deadline_ns)
+        try:
+            return records.replace(self._send_once(adapter, request, deadline_ns), was_sent_before=was_sent)
+        except LinkError as error:
+            error.was_sent |= was_sent
+            raise
 
     def _send_apart(self, request: Request, deadline_s: float, check_dates: CertificateCheck | None = None) -> Answer:
         """Send a request on a connection of its own, which is closed again.
@@ -211,7 +216,7 @@ class Transport:
         # Raised here, not where it was caught: it would keep the library's exception as its context, with the URL.
         if isinstance(request.body, Body) and request.body.read_error is not None:
             raise request.body.read_error.with_traceback(None)
-        raise LinkError(failure or Outcome.RESET)
+        raise LinkError(failure or Outcome.RESET, was_sent=request.method == "PUT" and guard.body_sent)
 
     def _send_and_read(self, adapter: GuardedAdapter, request: Request) -> tuple[Answer, Outcome | None]:
         """The answer, and why its body could not be read to its end, if so."""
@@ -241,7 +246,7 @@ class Transport:
             answered_ns,
             response.headers.get("Location", ""),
             self.guard.validity,
-            any(response.headers.get(name) for name in _MITIGATION_HEADERS),
+            mitigated=any(response.headers.get(name) for name in _MITIGATION_HEADERS),
         )
         return answer, failure
 

@@ -36,13 +36,15 @@ class UploaderError(Exception):
     status: int = 0
     """HTTP status of the answer; 0 = there was none."""
     retry_after_s: float | None = None
+    was_sent: bool = False
+    """The request's body had left to its last byte, whatever came back."""
 
 
 class LinkError(UploaderError, ConnectionError):
     """No answer."""
 
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
+    def __init__(self, outcome: Outcome, *, was_sent: bool = False) -> None:
+        self.outcome, self.was_sent = outcome, was_sent
         super().__init__(outcome)
 
 

@@ -235,5 +235,7 @@ class Answer:
     location: str = field(default="", repr=False)
     validity: Validity | None = None
     """The dates of the certificate of the server that answered; None without TLS."""
+    was_sent_before: bool = False
+    """An attempt before had sent the whole body too: it was not answered, so the request was repeated."""
     mitigated: bool = False
     """A firewall in front of the server says that it answered in its place (AWS's or Cloudflare's header)."""
