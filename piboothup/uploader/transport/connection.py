@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import socket
 import ssl
 import threading
@@ -40,6 +41,8 @@ _MAX_HEAD_BYTES = 64 * 1024
 """Most bytes of an answer's status line and headers, with those of all interim answers before it."""
 _MAX_HEADERS = 90
 """Headers of an answer that are read; http.client takes no more than 100."""
+_FIELD = re.compile(rb"([!-9;-~]*)[ \t]*:|[ \t]")
+"""Begin of a header, or of a line that goes on with the one before (RFC 9112, 5.1 and 5.2)."""
 _SMALL_SEGMENT_BYTES = 1024
 """Segments that every tunnel lets through; Linux begins with them too where it looks for a size (tcp_base_mss)."""
 _NO_CHECK_TIME = 0x200000
@@ -164,14 +167,19 @@ class _HeadReader:
     def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream
         self._left_bytes = _MAX_HEAD_BYTES
-        self.left_headers = _MAX_HEAD_BYTES
-        """Further headers are skipped: http.client would refuse the whole answer for them."""
+        self.left_headers: int | None = None
+        """Headers that are yet to be read, after the status line; further ones are skipped, for which http.client
+        would refuse the whole answer.
+        """
 
     def readline(self, limit: int = -1) -> bytes:
-        line = self._line(limit)
-        self.left_headers -= 1
-        while self.left_headers < 0 and line not in (b"\r\n", b"\n"):
-            line = self._line(limit)
+        line, is_skipping = self._line(limit), False
+        while self.left_headers is not None and line not in (b"\r\n", b"\n"):
+            found = _FIELD.match(line) if self.left_headers > 0 else None
+            if found is not None and (found[1] is not None or not is_skipping):
+                self.left_headers -= 1
+                return _tidied(line, found)
+            line, is_skipping = self._line(limit), True
         return line
 
     def _line(self, limit: int) -> bytes:
@@ -185,6 +193,12 @@ class _HeadReader:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _tidied(line: bytes, field: re.Match[bytes]) -> bytes:
+    """A header as http.client reads it: at any other it takes all that follow, the body's length too, for text."""
+    name, rest = line[: field.end(1)], line[field.end() - 1 :]
+    return (line if field[1] is None else name + rest).rstrip(b"\r\n").replace(b"\r", b" ") + b"\r\n"
 
 
 class _Response(HTTPResponse):
@@ -209,11 +223,14 @@ class _Response(HTTPResponse):
         super().begin()
         if self.fp is not None:
             self.fp = stream
-        lengths = ",".join(self.headers.get_all("Content-Length", [])).split(",")
-        if len({length.strip() for length in lengths}) > 1:
+        lengths = {each.strip() for each in ",".join(self.headers.get_all("Content-Length", [])).split(",")}
+        if len(lengths) > 1:
             # The end of the body is unknown, and urllib3 would refuse the whole answer: its head still counts.
             del self.headers["Content-Length"]
             self.length, self.will_close = None if self.chunked else 0, True
+        elif self.length is None and not self.chunked and re.fullmatch("[0-9]{1,18}", length := lengths.pop()):
+            # One length said several times in a line (RFC 9110, 8.6): http.client would wait for the end.
+            self.length, self.will_close = int(length), self._check_close()  # type: ignore[attr-defined]
 
 
 class _Connection(HTTPConnection):

@@ -468,7 +468,7 @@ def test_c03_error_and_its_cause_carry_nothing_of_request(
 
     def broken(liar: Liar, connection: socket.socket) -> None:
         liar.request(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nNo colon here\r\n bad\r\nContent-Length: 9\r\n\r\n{}")
+        connection.sendall(b"HTTP/1.1 200 OK\r\nNo colon here\r\n bad\r\nContent-Length: 2\r\n\r\n{}")
 
     with Liar(broken) as liar:
         assert get(transport, liar.url + SIGNED).body == b"{}"
