@@ -30,6 +30,11 @@ log = logging.getLogger(__name__)
 
 _RESULT_NS = 300_000_000_000
 """How long a result is shown while its stick stays, nanoseconds: a picture that stays for hours burns in."""
+_RESUME_NS = 30_000_000_000
+"""Shortest time from one copy that goes on by itself to the next, nanoseconds. A stick for which the supply is too
+weak comes and goes all the time. Each copy starts root's helper, and systemd starts that 40 times in ten minutes and
+then never again: the menu could not even switch off.
+"""
 _BEGUN_S, _LOOK_S = 20.0, 0.1
 """Timeout of a copy's first report: its unit loads and mounts on a slow card, beside what guests do."""
 
@@ -47,6 +52,8 @@ class StickCopies:
         """Key of the stick, event, and number of its photos."""
         self._broken_off: tuple[str, str] | None = None
         """Id of the stick and event of the last copy that did not end well."""
+        self._resumed: tuple[str, int] | None = None
+        """Key of the stick to which a copy went on by itself last, and when."""
         self._ended: tuple[int, int] | None = None
         """Job of the last result, and when it was first seen."""
         self._was_used = False
@@ -70,10 +77,19 @@ class StickCopies:
             may_resume = is_known or not is_operators_time  # one pulled before it had its secret is asked about
             resumes = bool(stick.uuid) and self._broken_off == (stick.uuid, link_id) and may_resume
             is_ended = report is not None and report.key == stick.key
-            if not is_ended and (resumes or is_operators_time or is_known):
+            if is_ended or (resumes and not self._may_resume(stick.key)):
+                continue
+            if resumes or is_operators_time or is_known:
                 offered = self._offer(stick, link_id, title, resumes, is_operators_time)
                 break
         return offered, None if report is None else _progress(report, link_id, title)
+
+    def _may_resume(self, key: str) -> bool:
+        """Whether a copy may go on by itself to this stick now."""
+        now_ns = self._clock.boottime_ns()
+        if self._resumed is None or (key != self._resumed[0] and now_ns - self._resumed[1] >= _RESUME_NS):
+            self._resumed = key, now_ns
+        return key == self._resumed[0]
 
     def _newest(self, folder: CopyFolder, sticks: list[UsbStick], is_operators_time: bool) -> CopyReport | None:
         """The report that is to be shown. Raises OSError."""

@@ -138,6 +138,30 @@ def test_e4_a_stick_whose_copy_broke_off_goes_on(reader: Reader, state: CopyStat
     assert (found is not None and not found.resumes) is is_open
 
 
+@pytest.mark.parametrize("every_s", [2.0, 5.0, 12.0, 31.0])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_e4_a_stick_that_comes_and_goes_spares_root(reader: Reader, every_s: float, is_open: bool) -> None:
+    """Its supply is too weak, say. systemd starts the helper 40 times in ten minutes, and then never again."""
+    reader.folder.remember(b"secret", JOB)
+    key, went_on = STICK.key, list[str]()
+    for turn in range(int(600 / every_s)):
+        reader.folder.tell(replace(REPORT, asked_ns=turn, key=key, state=CopyState.PULLED))
+        reader.sticks = []
+        assert reader._copies.read("abcd1234", is_operators_time=is_open)[0] is None
+        reader.clock.pass_s(every_s)
+        reader.sticks = [replace(STICK, key=f"sda1.{turn + 8}")]
+        found, told = reader._copies.read("abcd1234", is_operators_time=is_open)
+        if found is not None and found.resumes:
+            key = found.action.key
+            went_on.append(key)
+        else:
+            assert told is not None or every_s * turn > 300, "what became of the last is told"
+    assert len(went_on) <= 21
+    reader.clock.pass_s(30.0)
+    found, _ = reader._copies.read("abcd1234", is_operators_time=is_open)
+    assert found is not None and found.resumes, "a stick that stays gets its photos"
+
+
 @pytest.mark.parametrize("state", [CopyState.PULLED, CopyState.FULL, CopyState.NOT_OURS])
 def test_e4_a_stick_that_has_no_secret_is_asked_about_again(reader: Reader, state: CopyState) -> None:
     """It was pulled, or full, before it had one; or it was emptied since: a copy that goes on would refuse it."""
