@@ -43,17 +43,8 @@ _MAX_ID_CHARS: Final = 128
 class ApiError(UploaderError):
     """EventPics did not answer a call as documented; `outcome` says how."""
 
-    def __init__(
-        self,
-        call: ApiCall,
-        outcome: Outcome,
-        status: int,
-        retry_after_s: float | None = None,
-        *,
-        was_sent: bool = False,
-    ) -> None:
+    def __init__(self, call: ApiCall, outcome: Outcome, status: int, retry_after_s: float | None = None) -> None:
         self.call, self.outcome, self.status, self.retry_after_s = call, outcome, status, retry_after_s
-        self.was_sent = was_sent
         super().__init__(f"{call}: {outcome} (status {status})")
 
 
@@ -170,25 +161,18 @@ class EventPicsApi:
         took_ms = (answer.answered_ns - answer.sent_ns) // 1_000_000
         log.debug("exchange call=%s status=%d outcome=%s ms=%d", call, answer.status, outcome, took_ms)
         if outcome is not Outcome.ACCEPTED:
-            wait_s = _retry_wait_s(outcome, answer)
-            raise self._error(call, outcome, answer.status, wait_s, was_sent=answer.body_sent)
+            error = self._error(call, outcome, answer.status, _retry_wait_s(outcome, answer))
+            error.was_sent = answer.body_sent
+            raise error
 
-    def _error(
-        self,
-        call: ApiCall,
-        outcome: Outcome,
-        status: int,
-        retry_after_s: float | None = None,
-        *,
-        was_sent: bool = False,
-    ) -> ApiError:
+    def _error(self, call: ApiCall, outcome: Outcome, status: int, retry_after_s: float | None = None) -> ApiError:
         """The error to raise. The next call makes a new connection: this one may lead to a server that is given up.
 
         Its name may have another address by now, or always had another that works or is not blocked; while a
         connection is used every few seconds, a server that is out of order keeps it open for ever.
         """
         self.transport.leave_server()
-        return ApiError(call, outcome, status, retry_after_s, was_sent=was_sent)
+        return ApiError(call, outcome, status, retry_after_s)
 
     def _is_safe(self, url: str) -> bool:
         """Whether a photo may be sent there: a public host over https, or this machine if EventPics is on it too."""

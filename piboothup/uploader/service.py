@@ -48,7 +48,7 @@ _FULL_LIST_INTERVAL_NS = 600 * SECOND_NS
 _STOP_TIMEOUT_S = 3.0
 """Time given to the workers to end, seconds."""
 _ANSWER_TIMEOUT_S = 1.5
-"""Time of it in which a photo that was sent may still be confirmed, so that it is not sent again, seconds."""
+"""Part of that time in which a sent photo may still be confirmed, so that it is not sent again, seconds."""
 _STUCK_AFTER_S = 120.0
 """Time past its deadline after which an exchange shows a stuck worker, and the watchdog is not fed, seconds."""
 

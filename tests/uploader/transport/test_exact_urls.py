@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,12 +68,6 @@ def line_of(request: bytes) -> str:
 def hosts_of(request: bytes) -> list[str]:
     head = request.partition(b"\r\n\r\n")[0].decode().split("\r\n")
     return [line.partition(": ")[2] for line in head if line.lower().startswith("host:")]
-
-
-@pytest.fixture
-def transport() -> Iterator[Transport]:
-    with contextlib.closing(Transport(HandClock(), plain_http=True, limits=FAR)) as made:
-        yield made
 
 
 @pytest.mark.parametrize("form", FORMS)

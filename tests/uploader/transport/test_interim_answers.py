@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,6 @@ from tests.support.photos import jpeg
 from tests.support.server import Liar, Story, says
 from tests.support.uploader import Desk
 
-PHOTO = b"x" * 300_000
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nContent-Length: 9\r\n\r\n"
 PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -48,19 +46,6 @@ def first(interim: bytes, final: bytes = FINAL) -> Story:
             connection.sendall(interim + final)
 
     return story
-
-
-@pytest.fixture
-def transport() -> Iterator[Transport]:
-    with contextlib.closing(Transport(HandClock(), plain_http=True, limits=FAR)) as made:
-        yield made
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Iterator[io.BufferedReader]:
-    (tmp_path / "photo.jpg").write_bytes(PHOTO)
-    with (tmp_path / "photo.jpg").open("rb") as file:
-        yield file
 
 
 def put(transport: Transport, url: str, file: io.BufferedReader) -> Answer:

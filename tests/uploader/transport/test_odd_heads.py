@@ -5,18 +5,13 @@ Browsers read such answers; http.client takes the rest of the head for text, and
 
 from __future__ import annotations
 
-import contextlib
 import io
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from piboothup.config import Secret
 from piboothup.uploader.transport.client import Transport
-from tests.support.clock import HandClock
-from tests.support.limits import FAR
 from tests.support.server import Liar, Story
 
 BODY = b'{"events": []}'
@@ -47,19 +42,6 @@ def says_head(head: bytes) -> Story:
             connection.sendall(b"HTTP/1.1 200 OK\r\nDate: x\r\n" + head + b"Retry-After: 7\r\n\r\n" + body)
 
     return story
-
-
-@pytest.fixture
-def transport() -> Iterator[Transport]:
-    with contextlib.closing(Transport(HandClock(), plain_http=True, limits=FAR)) as made:
-        yield made
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Iterator[io.BufferedReader]:
-    (tmp_path / "photo.jpg").write_bytes(b"x" * 300_000)
-    with (tmp_path / "photo.jpg").open("rb") as file:
-        yield file
 
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)

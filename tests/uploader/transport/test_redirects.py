@@ -34,13 +34,6 @@ def photo(tmp_path: Path) -> Iterator[io.BufferedReader]:
         yield file
 
 
-@pytest.fixture
-def transport() -> Iterator[Transport]:
-    made = Transport(HandClock(), plain_http=True, limits=FAR)
-    yield made
-    made.close()
-
-
 def put(transport: Transport, url: str, photo: io.BufferedReader) -> Answer:
     return transport.exchange("PUT", Secret(url), {"Content-Type": "image/jpeg"}, photo, deadline_s=60.0)
 
