@@ -37,6 +37,7 @@ from piboothup.uploader.schedule.scheduler import UploadScheduler
 from piboothup.uploader.session import ApiSession, Connect
 from piboothup.uploader.trusted_time import TrustedTime
 from piboothup.uploader.wifi import Wifi
+from piboothup.uploader.wifi_monitor import WifiMonitor
 from piboothup.uploader.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -66,14 +67,15 @@ class Uploader:
         *,
         random_fn: RandomFn = random.random,  # noqa: TID251  (the default; tests pass their own)
         connect: Connect = EventPicsApi,
-        read_wifi: Callable[[], Wifi] = wifi.read,
+        read_wifi: Callable[[], Wifi] | None = None,
         has_new_config: Callable[[], bool] = lambda: False,
         unmarked: Unmarked | None = None,
     ) -> None:
         """`refused`: why nothing is sent until the next start, if the config can't be used.
 
-        `has_new_config`: whether the file on the card was imported since the config was read. `unmarked`:
-        sent photos that could not be moved out of new/; kept for the next service in this process.
+        `has_new_config`: whether the file on the card was imported since the config was read. `read_wifi`: by default
+        a `WifiMonitor`'s, but under systemd alone. `unmarked`: sent photos that could not be moved out of new/;
+        kept for the next service in this process.
         """
         self._config = config
         self._spool = spool
@@ -105,7 +107,7 @@ class Uploader:
         self.needs_restart = False
         """The service ended because the spool lies on another disk, or the config or the key is new."""
         self._has_new_config = has_new_config
-        self._read_wifi = read_wifi
+        self._read_wifi = read_wifi or (WifiMonitor(clock).read if under_systemd() else wifi.read)
         self._wifi = Wifi()
 
     def stop(self) -> None:

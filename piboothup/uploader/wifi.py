@@ -90,9 +90,17 @@ def signal_percent(table: str, interface: str) -> int | None:
 
 
 def interface(interfaces: Path) -> Path | None:
-    """Folder of the first Wi-Fi interface; None when there is none."""
+    """Folder of the Wi-Fi interface: a connected one goes before others, a blocked one last; None without any.
+
+    A stick with a better aerial is often plugged in beside the board's own radio.
+    """
+
+    def rank(path: Path) -> tuple[bool, bool]:
+        return _text(path / "operstate") not in _CONNECTED, is_blocked(path)
+
     with contextlib.suppress(OSError):
-        return next((path for path in sorted(interfaces.iterdir()) if (path / "phy80211").exists()), None)
+        radios = [path for path in sorted(interfaces.iterdir()) if (path / "phy80211").exists()]
+        return min(radios, key=rank, default=None)
     return None
 
 

@@ -27,6 +27,7 @@ from piboothup.uploader.schedule.scheduler import Step, Wait
 from piboothup.uploader.service import Uploader
 from piboothup.uploader.transport.certificate_dates import NowMs
 from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.wifi import Wifi
 from tests.support.clock import HandClock
 from tests.support.commands import environment
 from tests.support.deadline import PATIENCE_S
@@ -72,6 +73,8 @@ class Desk:
         self._stirs = 0
         self._looked: dict[str, int] = {}
         """The last stir that each thread of the uploader has followed and found nothing more to do."""
+        self._to_write = self._written = 0
+        """Number of the status that is to be written, and of the one that was."""
 
     def configure(self, **eventpics: Any) -> None:
         """Change values in [eventpics]."""
@@ -90,7 +93,7 @@ class Desk:
         """Start the uploader."""
         spool = spool or Spool(self.booth.directory, self.clock, "serial-1")
         spool.prepare()
-        more = {"random_fn": lambda: 0.5, "connect": connect, **more}
+        more = {"random_fn": lambda: 0.5, "connect": connect, "read_wifi": Wifi, **more}
         self.uploader = Uploader(self.config, spool, self.clock, self.runtime, **more)
         self._watch(self.uploader)
         self._thread = threading.Thread(target=self.uploader.run)
@@ -140,10 +143,11 @@ class Desk:
         assert self.stop()
 
     def rest(self) -> None:
-        """Let the threads work until none has anything to do unless time moves."""
+        """Let the threads work until none has anything to do unless time moves, and the status says how it is."""
         for _ in range(3):  # what one of them leaves to another, that one finds the next time
             self.stir()
             self.until(self._is_at_rest, "it to come to rest")
+        self.until(lambda: self._written == self._to_write, "the status to be written")
 
     def pass_s(self, seconds: float, *, meanwhile: bool = False) -> None:
         """Move time: when all threads are idle, or `meanwhile`, in the middle of their work.
@@ -233,6 +237,7 @@ class Desk:
         line, looked = uploader._scheduler, self._looked
         keep_up, next_step = uploader._run_due_tasks, line.next_step
         looked.clear()
+        self._to_write = self._written = 0
 
         def watched_keep_up() -> None:
             stirs = self._stirs
@@ -245,6 +250,21 @@ class Desk:
             looked[threading.current_thread().name] = stirs if isinstance(step, Wait) else -1
             return step
 
+        write = uploader._status_writer.do
+
+        def watched_write(task: Callable[[], None]) -> None:
+            self._to_write += 1
+            number = self._to_write
+
+            def watched_task() -> None:
+                try:
+                    task()
+                finally:
+                    self._written = number
+
+            write(watched_task)
+
+        uploader._status_writer.do = watched_write  # type: ignore[method-assign]
         uploader._run_due_tasks = watched_keep_up  # type: ignore[method-assign]
         line.next_step = watched_next_step  # type: ignore[method-assign]
 

@@ -15,7 +15,7 @@ import pytest
 
 from piboothup.config import Config, Secret, SpoolConfig, UploadConfig
 from piboothup.spool.store import Spool
-from piboothup.uploader import service, wifi, worker
+from piboothup.uploader import service, worker
 from piboothup.uploader.eventpics import EventPicsApi
 from piboothup.uploader.schedule.backoff import URL_FRESH_S
 from piboothup.uploader.service import Uploader
@@ -146,11 +146,7 @@ def test_every_exchange_has_its_deadline(monkeypatch: pytest.MonkeyPatch, api: E
 
 def test_a_box_has_the_real_chance_network_and_patience(tmp_path: Path) -> None:
     defaults = {parameter.name: parameter.default for parameter in inspect.signature(Uploader).parameters.values()}
-    assert (defaults["random_fn"], defaults["connect"], defaults["read_wifi"]) == (
-        random.random,
-        EventPicsApi,
-        wifi.read,
-    )
+    assert (defaults["random_fn"], defaults["connect"]) == (random.random, EventPicsApi)
     assert Config().upload == UploadConfig(workers=2, paused=False)
     assert Config().eventpics.api_url == "https://api.eventpics.net"
     spool = Spool(tmp_path, HandClock(), "serial-1")

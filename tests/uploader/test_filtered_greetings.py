@@ -117,4 +117,5 @@ def test_f03_a_greeting_cut_off_twice_is_a_bad_link(desk: Desk, tmp_path: Path) 
         assert desk.said()["problems"] == ["no_network"]
         front.tls, front.story = authority.certificate(), brings_to(desk.album.port)
         desk.until_sent(name, step_s=1.0)
+        desk.rest()
         assert desk.said()["problems"] == []

@@ -126,6 +126,7 @@ def test_f05_an_event_with_an_odd_title_stops_no_photo(desk: Desk) -> None:
     name = desk.take()
     desk.start()
     desk.until_sent(name)
+    desk.rest()
     assert desk.said()["events_seen"] == 2
 
 

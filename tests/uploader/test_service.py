@@ -129,6 +129,7 @@ def test_n32_kept_connection_closed_between_photos_is_unnoticed(desk: Desk) -> N
     close_idle_connections(desk.album)
     # Time stands still: a back-off after an error would last for ever.
     desk.until_sent(desk.take(hint=True))
+    desk.rest()
     assert desk.said()["problems"] == []
 
 

@@ -58,9 +58,10 @@ class Interfaces:
         self.root = root / "net"
         self.root.mkdir()
 
-    def wireless(self, name: str, blocked: bool = False) -> None:
+    def wireless(self, name: str, blocked: bool = False, state: str = "down") -> None:
         switch = self.root / name / "phy80211" / "rfkill0"
         switch.mkdir(parents=True)
+        (self.root / name / "operstate").write_text(f"{state}\n")
         (switch / "soft").write_text(f"{int(blocked)}\n")
         (switch / "hard").write_text("0\n")
 
@@ -90,6 +91,29 @@ def test_a_wifi_without_a_network_is_told(interfaces: Interfaces) -> None:
 def test_a_wifi_that_waits_for_its_country_is_told(interfaces: Interfaces) -> None:
     interfaces.wireless("wlan-of-no-one", blocked=True)
     assert interfaces.read() == Wifi(None, None, problem("wifi_off"))
+
+
+RADIOS = {
+    "board's own alone": (["down"], [], "wlan0"),
+    "connected stick beside it": (["down", "up"], [], "wlan1"),
+    "stick whose driver tells no state": (["down", "unknown"], [], "wlan1"),
+    "stick beside one in a handshake": (["dormant", "up"], [], "wlan1"),
+    "both connected": (["up", "up"], [], "wlan0"),
+    "neither connected": (["down", "down"], [], "wlan0"),
+    "stick beside one that is switched off": (["down", "down"], [0], "wlan1"),
+    "both switched off": (["down", "down"], [0, 1], "wlan0"),
+}
+
+
+@pytest.mark.parametrize(("states", "blocked", "name"), RADIOS.values(), ids=RADIOS)
+def test_of_several_radios_the_connected_one_counts(
+    interfaces: Interfaces, states: list[str], blocked: list[int], name: str
+) -> None:
+    for number, state in enumerate(states):
+        interfaces.wireless(f"wlan{number}", number in blocked, state)
+    found = wifi.interface(interfaces.root)
+    assert found is not None
+    assert found.name == name
 
 
 MISSING = problem("wifi_missing")

@@ -49,6 +49,7 @@ def main(image: Path, room: Path, *asked: str) -> int:
         step("figures of the start", lambda: figures.compare(box, room / "baseline"))
         step(f"rest, {rest_s} s", lambda: figures.rest(box, rest_s))
         step("upgrade, with photos that wait", lambda: scenarios.upgrade(box, newer))
+        step("a network that breaks off, by real radios", lambda: radios.broken_off(box))
         step("remove, purge, over a box set up by hand", lambda: scenarios.gone_and_back(box, newer))
 
     try:
