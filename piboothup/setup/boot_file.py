@@ -38,6 +38,9 @@ _NO_COUNTRY: Final = {"UK": "GB", "EN": "GB"}
 _ANEW: Final = "Copy it anew, and eject card or stick before you pull it out."
 _OF_A_PROGRAM: Final = re.compile(r"(?i)\s*(\{\\rtf|<!doctype|<html|<\?xml)")
 """Begin of a text that a word processor or a browser saved."""
+_DOCUMENT: Final = "This is a document, not plain text."
+_PACKED: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""Begin of a word processor's document that is no text: .docx and .odt, .doc."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class BootFile:
     has_lost_event: bool = False
     """Whether it may name an event, but not so that it can be taken."""
     has_lost_end: bool = False
-    """Whether it was not written to its end: it may have named an event."""
+    """Whether it was not written to its end, or is packed: it may name any event."""
     has_boxes: bool = False
     own_table: bool = False
     """Whether a [[box]] was this box's."""
@@ -81,8 +84,8 @@ class BootFile:
 
 def read(content: bytes, box: str) -> BootFile:
     """Read the file's bytes for the box with this id."""
-    line, what = None, "The file is too large."
-    if len(content) <= LONGEST_BYTES:
+    line, what = None, _DOCUMENT if (is_packed := content.startswith(_PACKED)) else "The file is too large."
+    if len(content) <= LONGEST_BYTES and not is_packed:
         try:
             text = decode(content)
         except NotText as error:
@@ -90,9 +93,10 @@ def read(content: bytes, box: str) -> BootFile:
         else:
             if not _OF_A_PROGRAM.match(text):
                 return _Parser(text, box, has_lost_end=has_lost_end(content)).parse()
-            line, what = 1, "This is a document, not plain text."
+            line, what = 1, _DOCUMENT
     mistake = Mistake(line, what, "Save it as plain text (UTF-8), or make it anew with the set-up page.")
-    return BootFile(has_lost_event=True, mistakes=[mistake], text=content.decode("utf-8", "replace"))
+    text = content.decode(errors="replace")
+    return BootFile(has_lost_event=True, has_lost_end=is_packed, mistakes=[mistake], text=text)
 
 
 class _Parser:

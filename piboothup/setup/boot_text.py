@@ -25,6 +25,12 @@ NAME: Final = "piboothup.toml"
 _AS_EDITORS_WRITE: Final = (NAME, f"{NAME}.txt", "piboothup.txt")
 _AS_BROWSERS_WRITE: Final = re.compile(r"(?i)piboothup.*\.toml(\.txt)?")
 """Such as `piboothup (1).toml`, of a browser that has another already."""
+_AS_WORD_PROCESSORS_WRITE: Final = re.compile(
+    r"(?i)piboothup(\.(toml|txt))*([ _-]*(copy|kopie))?( ?\(?\d+\)?)?(\.(toml|txt))*\.(rtf|docx?|odt)"
+)
+"""A document, which can't be read: where there is no other file, that is told. A manual has more in its name."""
+_DOCUMENT: Final = len(_AS_EDITORS_WRITE) + 1
+"""Rank of a document's name, behind all others."""
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 _DOUBLE, _SINGLE = "“”„‟″«»", "‘’‚‛′‹›"
@@ -58,10 +64,17 @@ def names_in(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name.casefold()
-            if name in _AS_EDITORS_WRITE or _AS_BROWSERS_WRITE.fullmatch(name):
-                rank = _AS_EDITORS_WRITE.index(name) if name in _AS_EDITORS_WRITE else len(_AS_EDITORS_WRITE)
-                found.append((rank, -entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
-    return [name for _, _, name in sorted(found)]
+            if name in _AS_EDITORS_WRITE:
+                rank = _AS_EDITORS_WRITE.index(name)
+            elif _AS_BROWSERS_WRITE.fullmatch(name):
+                rank = len(_AS_EDITORS_WRITE)
+            elif _AS_WORD_PROCESSORS_WRITE.fullmatch(name):
+                rank = _DOCUMENT
+            else:
+                continue
+            found.append((rank, -entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
+    is_text = any(rank < _DOCUMENT for rank, _, _ in found)
+    return [name for rank, _, name in sorted(found) if rank < _DOCUMENT or not is_text]
 
 
 class NotText(ValueError):

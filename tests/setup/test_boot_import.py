@@ -181,6 +181,65 @@ def test_u01_a_name_that_another_program_gave_is_read(card: Card, name: str) -> 
     assert card.run() is None
 
 
+DOCUMENTS = {
+    "piboothup.rtf": b'{\\rtf1\\ansi [eventpics]\\par link_id = "abcd1234"\\par}',
+    "Piboothup.toml.rtf": b'{\\rtf1\\ansi name = "Booth"\\par}',
+    "piboothup.toml.docx": b"PK\3\4\x14\0\6\0\x08\0\0\0!\0word/document.xml",
+    "piboothup.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512),
+    "piboothup copy 2.rtf": b'{\\rtf1\\ansi link_id = "abcd1234"\\par}',
+    "piboothup (1).odt": b"PK\3\4\x14\0mimetypeapplication/vnd.oasis.opendocument.text",
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_u01_f14_a_document_of_a_word_processor_is_told(card: Card, name: str) -> None:
+    """Else the host's file would be passed over in silence, and photos go on to the former event."""
+    card.file.write_text('[eventpics]\nlink_id = "former12"\n')
+    assert card.run() is not None
+    card.file.unlink()
+    (card.box.boot / name).write_bytes(DOCUMENTS[name])
+    done = card.run()
+    assert done is not None
+    assert (done.name, len(done.mistakes)) == (name, 1)
+    assert name in card.answer
+    assert "Save it as plain text (UTF-8), or make it anew with the set-up page." in card.answer
+    assert import_record.read(card.box.etc).mistakes == 1
+    assert (card.box.boot / name).read_bytes() == DOCUMENTS[name], "it stays as it is"
+    event = root_settings_file.event(card.settings)
+    may_name_event = name != "Piboothup.toml.rtf"
+    assert event.link_id == ("" if may_name_event else "former12"), "photos wait if it may name another event"
+    card.file.write_text(FILE)  # as the answer says
+    done = card.imported()
+    assert (done.mistakes, root_settings_file.event(card.settings).link_id) == ([], "abcd1234")
+    assert card.run() is None
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_u01_a_document_beside_the_right_file_is_no_matter(card: Card, name: str) -> None:
+    (card.box.boot / name).write_bytes(DOCUMENTS[name])
+    assert card.imported().mistakes == []
+    assert name not in card.answer
+    assert card.run() is None
+
+
+@pytest.mark.parametrize("name", ["piboothup-status.txt", "piboothup-frame.png", "notes.rtf", "._piboothup.rtf"])
+def test_u01_what_is_no_document_of_ours_is_passed_over(card: Card, name: str) -> None:
+    (card.box.boot / name).write_bytes(DOCUMENTS["piboothup.rtf"])
+    card.file.unlink(missing_ok=True)
+    assert card.run() is None
+
+
+@pytest.mark.parametrize("name", ["piboothup-manual.docx", "Piboothup Anleitung.odt", "piboothup_guests.rtf"])
+def test_u01_f14_a_manual_on_the_card_ends_no_event(card: Card, name: str) -> None:
+    """Of a manual's packed pages no line is an event's; nor is one of its text."""
+    say_by_code(card, "former12")
+    manual = DOCUMENTS["piboothup.rtf"] if name.endswith("rtf") else b"PK\3\4" + b"\n[event\n\x9dlink_id = \xff" * 99
+    (card.box.boot / name).write_bytes(manual)
+    card.run()
+    assert root_settings_file.event(card.settings).link_id == "former12"
+    assert import_record.read(card.box.etc).mistakes == 0
+
+
 @pytest.mark.parametrize("name", ["piboothup.toml.txt", "piboothup.txt"])
 def test_u01_of_two_files_that_are_new_the_right_name_counts(card: Card, name: str) -> None:
     (card.box.boot / name).write_text('name = "Old"\n')
