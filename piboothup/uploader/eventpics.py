@@ -20,7 +20,14 @@ from piboothup.spool.contexts import Context
 from piboothup.spool.event_titles import Album, AlbumEvent
 from piboothup.spool.names import PhotoName
 from piboothup.text import one_line
-from piboothup.uploader.answers import classify, embedded_object, ended_list, is_page, is_sign_in, json_object
+from piboothup.uploader.answers import (
+    classify,
+    embedded_object,
+    ended_list,
+    is_refusal_of_gateway,
+    is_sign_in,
+    json_object,
+)
 from piboothup.uploader.outcomes import ApiCall, Outcome
 from piboothup.uploader.transport.certificate_dates import NowMs
 from piboothup.uploader.transport.client import Transport
@@ -33,7 +40,7 @@ _CALL_DEADLINE_S: Final = 60.0
 _SIGN_IN_DEADLINE_S: Final = 15.0
 _PUT_DEADLINE_S: Final = 120.0
 _MIN_BYTES_PER_S: Final = 4_000
-_MAX_WAIT_FOR_PAGE_S: Final = 60.0
+_MAX_WAIT_FOR_GATEWAY_S: Final = 60.0
 _MAX_URL_CHARS: Final = 8192
 _MAX_TITLE_CHARS: Final = 200
 _MAX_EVENTS: Final = 1000
@@ -85,7 +92,9 @@ class EventPicsApi:
             listed = []
         if not isinstance(listed, list):
             raise self._error(ApiCall.EVENTS, Outcome.WRONG_JSON, answer.status)
-        events = [event for entry in listed[:_MAX_EVENTS] if (event := _event(entry)) is not None]
+        # Of more than a box can hold both ends: the one of now is new, and may be listed first or last.
+        kept = listed if len(listed) <= _MAX_EVENTS else [*listed[: _MAX_EVENTS // 2], *listed[-_MAX_EVENTS // 2 :]]
+        events = [event for entry in kept if (event := _event(entry)) is not None]
         if len(events) != len(listed):
             log.warning("events skipped count=%d", len(listed) - len(events))
         return Account(tuple(events), date_anchor(answer))
@@ -201,12 +210,13 @@ def date_anchor(answer: Answer) -> Anchor | None:
 def _retry_wait_s(outcome: Outcome, answer: Answer) -> float | None:
     """The server's Retry-After in seconds; None without one.
 
-    A page may come from a proxy of this network alone, so it can't stop the box for long.
+    A page may come from a proxy of this network alone, and a content network may mean its address alone, which all
+    guests share: so neither can stop the box for long.
     """
     wait_s = retry_after_s(answer.retry_after, answer.date)
     if wait_s is None or outcome in (Outcome.BLOCKED, Outcome.DOUBTFUL):
         return None
-    return min(wait_s, _MAX_WAIT_FOR_PAGE_S) if is_page(answer.content_type, answer.body) else wait_s
+    return min(wait_s, _MAX_WAIT_FOR_GATEWAY_S) if is_refusal_of_gateway(answer.content_type, answer.body) else wait_s
 
 
 def _event(shown: object) -> AlbumEvent | None:

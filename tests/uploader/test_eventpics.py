@@ -133,6 +133,14 @@ def test_c09_endless_account_kept_only_up_to_box_capacity() -> None:
     assert len(api({"events": [{"linkId": "abcd1234"}] * 1001}).events().events) == 1000
 
 
+@pytest.mark.parametrize(("events", "missing"), [(999, 0), (1000, 0), (1001, 1), (1200, 200), (5000, 4000)])
+def test_c09_of_very_many_events_first_and_last_are_seen(events: int, missing: int) -> None:
+    """A renter's key sees those of years, and which way they are sorted is not documented."""
+    links = [f"abcd{number:04}" for number in range(events)]
+    seen = [event.link_id for event in api({"events": [{"linkId": link} for link in links]}).events().events]
+    assert seen == [*links[: min(events, 500)], *links[min(events, 500) + missing :]]
+
+
 def account(events: int) -> bytes:
     albums = [{"id": f"a{number}", "title": 'A [title] with {all}, "\\ and ü'} for number in range(20)]
     listed = [{"title": "Fête", "linkId": f"abcd{number:04}", "albums": albums} for number in range(events)]

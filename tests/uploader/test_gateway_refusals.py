@@ -223,3 +223,28 @@ def test_f03_retry_after_on_a_page_silences_no_box_for_long(desk: Desk, call: st
     before_s = desk.clock.boottime_s
     desk.until_sent(name, step_s=1.0)
     assert desk.clock.boottime_s - before_s <= 120.0
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "page"),
+    covering(
+        ["geteventsandalbums", "getuploadurl", "put"],
+        [429, 503],
+        [
+            Page("text/plain; charset=UTF-8", "error code: 1015"),
+            Page("application/problem+json", '{"status": 429, "error_code": 1015, "cloudflare_error": true}'),
+            Page("application/json", '{"message": "Your request was blocked by firewall"}'),
+        ],
+    ),
+)
+def test_f03_a_gateways_retry_after_silences_no_box_for_long(desk: Desk, call: str, status: int, page: Page) -> None:
+    """A content network counts all guests of an address as one, and asks them all to wait for an hour."""
+    headers = {"Content-Type": page.content_type, "Retry-After": "3600"}
+    desk.album.add_fault(Fault(call=call, status=status, body=page.body, headers=headers, times=1))
+    name = desk.take()
+    desk.start()
+    desk.until(lambda: desk.album.calls[call] > 0, "the refusal")
+    desk.rest()
+    before_s = desk.clock.boottime_s
+    desk.until_sent(name, step_s=1.0)
+    assert 30.0 <= desk.clock.boottime_s - before_s <= 120.0

@@ -198,7 +198,8 @@ class _HeadReader:
 def _tidied(line: bytes, field: re.Match[bytes]) -> bytes:
     """A header as http.client reads it: at any other it takes all that follow, the body's length too, for text."""
     name, rest = line[: field.end(1)], line[field.end() - 1 :]
-    return (line if field[1] is None else name + rest).rstrip(b"\r\n").replace(b"\r", b" ") + b"\r\n"
+    tidied = line.rstrip(b"\r\n") if field[1] is None else (name + rest).rstrip()
+    return tidied.replace(b"\r", b" ") + b"\r\n"
 
 
 class _Response(HTTPResponse):
@@ -330,10 +331,11 @@ class GuardedAdapter(HTTPAdapter):
     def build_response(self, req: PreparedRequest, resp: urllib3.BaseHTTPResponse) -> Response:
         """The response as it was received: requests would look for a charset and for cookies in its headers.
 
-        Of "text/plain; charset" requests 2.31 and 2.32 make an AttributeError, when the photo has been stored.
+        Of "text/plain; charset" requests 2.31 and 2.32 make an AttributeError, when the photo has been stored. Of a
+        header that came twice, as a server's and its proxy's Date, the first counts: both joined would be no date.
         """
         response = Response()
         response.status_code = resp.status
-        response.headers = CaseInsensitiveDict(resp.headers)
+        response.headers = CaseInsensitiveDict({name: resp.headers.getlist(name)[0] for name in resp.headers})
         response.raw = resp
         return response

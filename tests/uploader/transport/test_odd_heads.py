@@ -12,6 +12,7 @@ import pytest
 
 from piboothup.config import Secret
 from piboothup.uploader.transport.client import Transport
+from piboothup.uploader.transport.messages import server_ms
 from tests.support.server import Liar, Story
 
 BODY = b'{"events": []}'
@@ -28,7 +29,10 @@ HEADS = {
     "bare line ends": b"X-Any: 1\ngarbage\nContent-Length: 14\n",
     "one length said twice": b"Content-Length: 14, 14\r\n",
     "one length in two headers": LENGTH + LENGTH,
+    "a line that goes on with nothing": b"X-Any: 1\r\n \t\r\n" + LENGTH,
     "chunks": b"garbage\r\nTransfer-Encoding: chunked\r\n",
+    "chunks, and a blank after it": b"Transfer-Encoding: chunked \t\r\n",
+    "chunks, and an empty header": b"X-Any:\r\nTransfer-Encoding:chunked \r\n",
 }
 
 
@@ -60,3 +64,22 @@ def test_f01_lengths_that_differ_are_no_length(transport: Transport) -> None:
     with Liar(says_head(b"Content-Length: 14, 15\r\n")) as liar:
         answer = transport.exchange("GET", Secret(liar.url), {}, deadline_s=60.0)
         assert (answer.status, answer.body) == (200, b"")
+
+
+def test_f01_of_a_header_that_came_twice_the_first_counts(transport: Transport) -> None:
+    """As where an application sends a Date, and the server before it another."""
+    first, last = "Tue, 01 Dec 2026 00:10:19 GMT", "Tue, 01 Dec 2026 00:10:20 GMT"
+    twice = [("Content-Type", "text/html", "text/plain"), ("Location", "/a", "/b"), ("Date", first, last)]
+    twice.append(("Retry-After", "3", "4"))
+    head = "".join(f"{name}: {one}\r\n{name}: {other}\r\n" for name, one, other in twice)
+    said = f"HTTP/1.1 200 OK\r\n{head}Content-Length: 0\r\n\r\n".encode()
+
+    def story(liar: Liar, connection: socket.socket) -> None:
+        liar.request(connection)
+        connection.sendall(said)
+
+    with Liar(story) as liar:
+        answer = transport.exchange("GET", Secret(liar.url), {}, deadline_s=60.0)
+    assert (answer.content_type, answer.location, answer.date) == ("text/html", "/a", first)
+    assert answer.retry_after == "3"
+    assert server_ms(answer.date) == 1_796_083_819_000
