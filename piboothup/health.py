@@ -133,7 +133,8 @@ def network_problem(report: UploaderReport) -> Problem | None:
     if report.state in _PROBLEM_OF_STATE:
         return problem(_PROBLEM_OF_STATE[report.state])
     found = _first_problem(report, *_UNREACHABLE_CODES)
-    is_unasked = report.state is UploaderState.REFUSED and report.events_seen is None  # as there is no key
+    has_no_answer = report.state is UploaderState.REFUSED and report.events_seen is None  # as there is no key
+    is_unasked = has_no_answer or report.is_untried
     is_offline = report.state is UploaderState.OFFLINE or (is_unasked and report.wifi.code in _NOT_JOINED)
     return found or (problem("no_network") if is_offline else None)
 

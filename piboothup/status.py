@@ -148,6 +148,11 @@ class UploaderReport(Report):
     events: tuple[EventReport, ...] = ()
     wifi: WifiReport = WifiReport()
 
+    @property
+    def is_untried(self) -> bool:
+        """Whether EventPics has neither answered yet since the start nor failed to: network and key are unknown."""
+        return self.events_seen is None and self.state in (UploaderState.IDLE, UploaderState.PAUSED)
+
     def is_all_of_others(self, link_id: str) -> bool:
         """Whether photos wait, and none of them for this event: what holds events is about others then."""
         waiting = {event.link_id for event in self.events if event.waiting}

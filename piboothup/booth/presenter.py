@@ -236,16 +236,17 @@ def checks(
     is_synchronised: bool,
 ) -> dict[str, bool | None]:
     """The parts that a box needs, ticked or crossed. `is_synchronised`: NTP disciplines the clock."""
-    online = upload_status.state in _ONLINE
+    online = upload_status.state in _ONLINE and not upload_status.is_untried
     lacks_key = not {"no_key", "bad_config"}.isdisjoint(upload_status.problems)
     is_refused = upload_status.state is UploaderState.REFUSED or lacks_key
     unreachable = upload_status.state in (UploaderState.OFFLINE, UploaderState.PORTAL)
+    is_unknown = lacks_key or upload_status.is_untried or upload_status.state is UploaderState.STOPPED
     return {
         "camera": True if booth.camera_ready else None if booth.camera_problem is None else False,
         "card": booth.storage_problem is None and booth.storage_stuck is None and booth.health.fault is None,
         "light": light_problem is None,
         "supply": None if supply.undervoltage is None else not supply.undervoltage,
-        "wifi": False if unreachable else None if lacks_key or upload_status.state is UploaderState.STOPPED else True,
+        "wifi": False if unreachable else None if is_unknown else True,
         "clock": True if is_synchronised or online else None,  # online, the album's server tells the time
         "key": False if is_refused else True if online else None,
         "event": has_event

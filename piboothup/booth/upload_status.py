@@ -27,6 +27,8 @@ class UploadStatus:
     """Codes of the problems that hold photos back, the gravest first: those of all photos, then those of some."""
     is_of_other_events: bool = False
     """Photos of other events wait, and none of this one: what holds an event is not about this one."""
+    is_untried: bool = False
+    """EventPics was not reached yet, and nothing has failed: of network and key nothing is known."""
 
     @property
     def problem(self) -> Problem | None:
@@ -83,7 +85,9 @@ class UploadStatusReader:
         waiting = self._count(NEW) if found is None or is_shut_out else max(0, found.waiting)
         parked = self._count(PARKED, self._context.id)
         is_of_others = report.is_all_of_others(self._context.link_id)
-        return UploadStatus(state, waiting + self._count(HELD), parked, self._title(), problems, is_of_others)
+        is_untried = found is not None and found.is_untried
+        waiting += self._count(HELD)
+        return UploadStatus(state, waiting, parked, self._title(), problems, is_of_others, is_untried)
 
     def _problems(self, report: UploaderReport) -> tuple[str, ...]:
         listed, more = report.problems, (_NO_KEY_TO_USE,) if report.state is UploaderState.REFUSED else ()

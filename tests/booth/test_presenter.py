@@ -66,6 +66,13 @@ def test_everything_is_ticked_when_everything_is_well() -> None:
         ({"upload_status": UploadStatus(UploaderState.OFFLINE)}, {"wifi": False, "key": None}),
         ({"upload_status": UploadStatus(UploaderState.PORTAL)}, {"wifi": False, "key": None}),
         ({"upload_status": UploadStatus(UploaderState.STOPPED)}, {"wifi": None, "key": None}),
+        # before the first answer nobody knows: it may take a minute
+        ({"upload_status": UploadStatus(UploaderState.IDLE, is_untried=True)}, {"wifi": None, "key": None}),
+        ({"upload_status": UploadStatus(UploaderState.PAUSED, is_untried=True)}, {"wifi": None, "key": None}),
+        (
+            {"is_synchronised": False, "upload_status": UploadStatus(UploaderState.IDLE, is_untried=True)},
+            {"wifi": None, "key": None, "clock": None},
+        ),
         ({"upload_status": UploadStatus(UploaderState.REFUSED, problems=("key_refused",))}, {"key": False}),
         # without a key nobody has tried the network
         ({"upload_status": UploadStatus(UploaderState.REFUSED, problems=("no_key",))}, {"wifi": None, "key": False}),

@@ -51,8 +51,17 @@ def test_the_uploaders_own_word_goes_before_the_folders(
     reader: UploadStatusReader, spool: Spool, tmp_path: Path, state: UploaderState
 ) -> None:
     take(spool, jpeg())
-    status.write(tmp_path, "uploader", {"state": state, "waiting": 12})
+    status.write(tmp_path, "uploader", {"state": state, "waiting": 12, "events_seen": 0})
     assert reader.read() == UploadStatus(state, waiting=12)
+
+
+@pytest.mark.parametrize("state", UploaderState)
+def test_what_eventpics_has_not_answered_yet_is_unknown(
+    reader: UploadStatusReader, tmp_path: Path, state: UploaderState
+) -> None:
+    """The first question may hang for a minute, where a network drops what it does not like."""
+    status.write(tmp_path, "uploader", {"state": state, "events_seen": None})
+    assert reader.read().is_untried == (state in (UploaderState.IDLE, UploaderState.PAUSED))
 
 
 def test_only_this_events_parked_photos_count(reader: UploadStatusReader, spool: Spool) -> None:

@@ -295,8 +295,9 @@ class ActionRunner:
         """`result`, or that a network which was joined asks for a login, as soon as the uploader can tell."""
         if result != WifiResult.JOINED:
             return result
-        while (report := status.read_uploader(self._runtime)) and report.state not in _ONLINE and self._waits(turns):
-            pass
+        while (report := status.read_uploader(self._runtime)) is not None:
+            if (report.state in _ONLINE and not report.is_untried) or not self._waits(turns):
+                break
         is_portal = report is not None and report.state is UploaderState.PORTAL and report.wifi.ssid == ssid
         return "portal" if is_portal else result
 

@@ -136,7 +136,11 @@ class SelfTest:
         return problem("undervoltage") if power.read().undervoltage else None
 
     def _wifi(self) -> Problem | None:
-        return network_problem(self._read_uploader(lambda report: report.state is not UploaderState.OFFLINE))
+        def is_known(report: UploaderReport) -> bool:
+            is_asking = report.state is UploaderState.IDLE and report.is_untried
+            return report.state is not UploaderState.OFFLINE and not is_asking
+
+        return network_problem(self._read_uploader(is_known))
 
     def _time(self) -> Problem | None:
         if self._clock.ntp_uncertainty_ms() is not None:

@@ -381,7 +381,7 @@ def test_u12_an_event_of_a_new_key_has_its_album_chosen(box: Box, root: Root, na
     """No album is known when the code is read: the uploader lists them with the new key, once it is online."""
     box.config = dataclasses.replace(box.config, eventpics=dataclasses.replace(box.config.eventpics, link_id=""))
     waits = take(open_spool(box.spool.directory, box.clock), jpeg(1), context_for("", "", "before"))
-    status.write(box.runtime, "uploader", {"state": "idle"})
+    status.write(box.runtime, "uploader", {"state": "idle", "events_seen": 1})
     root.on_join = lambda: box.spool.write_events([*EVENTS, NEW_EVENT])
     await_code(box)
     hold(box, BoothCode(Secret(KEY), "mnop3456", wifi=BARN, name=name))
@@ -400,7 +400,7 @@ def test_u12_an_event_of_a_new_key_has_its_album_chosen(box: Box, root: Root, na
 
 @pytest.mark.parametrize("place", COMMITTED)
 def test_u12_no_album_is_changed_after_the_first_photo(box: Box, root: Root, place: str) -> None:
-    status.write(box.runtime, "uploader", {"state": "idle"})
+    status.write(box.runtime, "uploader", {"state": "idle", "events_seen": 1})
     spool = open_spool(box.spool.directory, box.clock)
 
     def photo_and_list() -> None:
@@ -452,6 +452,26 @@ def test_u06_a_network_that_asks_for_a_login_is_told(
     asked(box, PageKind.CODE_WIFI)
     box.choose("Barn")
     assert told(box).text_key == f"wifi_{said}"
+
+
+def test_u06_a_login_is_told_where_the_first_question_hangs(
+    box: Box, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a new key the uploader starts anew, and is idle until it knows."""
+    wait = action_runner.ActionRunner._waits
+
+    def know(runner: action_runner.ActionRunner, turns: Iterator[int]) -> bool:
+        status.write(box.runtime, "uploader", {"state": "portal", "wifi": {"ssid": "Barn"}})
+        return wait(runner, turns)
+
+    monkeypatch.setattr(action_runner, "_UPLOADER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(action_runner.ActionRunner, "_waits", know)
+    status.write(box.runtime, "uploader", {"state": "idle", "events_seen": None, "wifi": {"ssid": "Barn"}})
+    await_code(box)
+    hold(box, BARN)
+    asked(box, PageKind.CODE_WIFI)
+    box.choose("Barn")
+    assert told(box).text_key == "wifi_portal"
 
 
 def test_u06_a_join_without_an_answer_is_told_in_time(box: Box, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,6 +207,7 @@ def other_events(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
             (uploader_says(state="refused", problems=["no_key"], events_seen=None, wifi={"code": code}), *WIFI_GONE)
             for code in ("wifi_off", "wifi_missing", "wifi_no_address")
         ),
+        (uploader_says(events_seen=None, wifi={"code": "wifi_missing"}), *WIFI_GONE),  # its first question hangs
         (no_uploader, Check.WIFI, "uploader_stopped"),
         (uploader_says(state="refused", problems=["key_refused"]), Check.KEY, "key_refused"),
         (uploader_says(problems=["no_key"]), Check.KEY, "no_key"),
