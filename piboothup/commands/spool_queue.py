@@ -14,7 +14,7 @@ import logging
 import sys
 import syslog
 from collections.abc import Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from piboothup import config, status
@@ -42,14 +42,14 @@ def show_photos(given: argparse.Namespace) -> int:
     """Print every photo that the album does not have."""
     settings = load_effective(given).config
     spool = _opened(settings)
-    attribution = Attribution(spool.directory)
+    attribution, zone = Attribution(spool.directory), config.zone(settings.timezone)
     if given.json:
-        print(json.dumps(_listing(spool, attribution, config.zone(settings.timezone)), indent=2))
+        print(json.dumps(_listing(spool, attribution, zone), indent=2))
         return OK
     for place, word in _WORDS.items():
         for name in sorted(spool.names(place), key=lambda name: name.order):
             unix_ms = spool.taken_at_ms(name)
-            when = "time unknown" if unix_ms is None else f"{datetime.fromtimestamp(unix_ms // 1000, UTC):%F %T}"
+            when = "time unknown" if unix_ms is None else f"{datetime.fromtimestamp(unix_ms // 1000, zone):%F %T}"
             print(f"{word:9}  {when:19}  {name.file_name}  {attribution.title(attribution.event_of(name))}")
     return OK
 

@@ -420,6 +420,24 @@ def test_e5_list_for_programs_has_numbers_per_event_and_day(desk: Path, spool: S
     assert (gala["event"], gala["taken"]) == ("wxyz9876", 1)
 
 
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("Europe/Berlin", "2025-11-28  18:04"),
+        ("Asia/Kolkata", "2025-11-28  22:34"),
+        ("Pacific/Auckland", "2025-11-29  06:04"),
+        ("", "2025-11-28  17:04"),
+    ],
+)
+def test_f14_the_list_has_local_times_as_the_copies_have(desk: Path, spool: Spool, zone: str, shown: str) -> None:
+    desk.write_text(desk.read_text().replace("Europe/Berlin", zone))
+    now_ms = spool.clock.boottime_ns() // 1_000_000
+    spool.add_anchor(Anchor(Source.NTP, now_ms, 1_764_349_470_000, 5))
+    listed = queue(desk, "list").stdout.splitlines()
+    assert len(listed) == 2
+    assert all(shown in "  ".join(line.split()) for line in listed)
+
+
 def test_e5_report_has_numbers_and_nothing_of_persons(desk: Path, spool: Spool) -> None:
     told = queue(desk, "report", "abcd1234")
     assert told.returncode == 0, told.stderr
