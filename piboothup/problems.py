@@ -105,8 +105,14 @@ _CATALOGUE: dict[str, tuple[str, str]] = {
         "They went without it; if that stays, switch the box off and on.",
     ),
     # card
-    "card_full": ("The card is full.", "Photos are safe. Let the booth upload, or use a larger card."),
-    "card_crowded": ("The card has no room for more files.", "Photos are safe. Let the booth upload."),
+    "card_full": (
+        "The card is full.",
+        "Photos are safe. Let the booth upload, wipe old photos once they are copied, or use a larger card.",
+    ),
+    "card_crowded": (
+        "The card has no room for more files.",
+        "Photos are safe. Let the booth upload, or wipe old photos once they are copied.",
+    ),
     "card_readonly": ("The card can't be written any more.", "Photos are safe. Change the card."),
     "card_stuck": (
         "The card does not answer; the last photo is not saved yet.",

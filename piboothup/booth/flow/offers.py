@@ -3,7 +3,8 @@
 Within the operator's time, once: the question about a stick that was plugged in, and set-up, on a box with neither
 key nor event that has no photo yet. At any time: a copy to a stick that is under way, or has just ended; and the
 question about a stick for photos that the operator had copied to before. They come with a tick after READY: that
-waits for none, and a press takes a photo in all of them.
+waits for none, and a press takes a photo in all of them. Over the fault of a full or read-only card copies are
+offered too, and nothing else.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from piboothup.status import BoothState
 
 _COPYING = "copying"
 _GOOD = (_COPYING, "done")
+_MENDED_BY_COPIES = ("card_full", "card_crowded", "card_readonly")
+"""Faults whose remedy is that the photos are off the card."""
 
 
 def offer(booth: Booth, now_ns: int, settings: FlowSettings) -> tuple[Booth, tuple[MenuAction, ...]]:
     """Open what is to be opened now; close what a stick that is gone has opened."""
     options = settings.options
     booth = _followed(booth, options)
-    if not _is_unused(booth):
+    is_unused = _is_unused(booth)
+    if not is_unused and not _asks_for_copies(booth):
         return booth, ()
-    if options.has_stick and not booth.stick_seen and options.allows_operator(now_ns):
+    if is_unused and options.has_stick and not booth.stick_seen and options.allows_operator(now_ns):
         return open_page(replace(booth, stick_seen=True), stick_page(), now_ns, settings), ()
     found = options.copy_offer
     if found is not None and found.action.key != booth.copy_seen:
@@ -34,7 +38,7 @@ def offer(booth: Booth, now_ns: int, settings: FlowSettings) -> tuple[Booth, tup
     if options.copying is not None and booth.page is None:
         return open_page(booth, copy_page(options.copying), now_ns, settings), ()
     is_new = options.is_new and not booth.photos  # the options may be a second old
-    may_set_up = options.reads_codes and options.allows_operator(now_ns)
+    may_set_up = is_unused and options.reads_codes and options.allows_operator(now_ns)
     if is_new and may_set_up and not booth.set_up_seen and booth.page is None:
         page, action = reading_page()
         return open_page(replace(booth, set_up_seen=True), page, now_ns, settings), (action,)
@@ -109,6 +113,13 @@ def _is_unused(booth: Booth) -> bool:
     """Whether nobody uses the booth; nor does who has yet to hold a code before the lens, or watches a copy."""
     is_idle = booth.state is BoothState.READY or _is_left_alone(booth.page)
     return is_idle and booth.press is None
+
+
+def _asks_for_copies(booth: Booth) -> bool:
+    """Whether a fault is shown that copies help to mend: they need no room on the card."""
+    found = booth.problem
+    is_of_card = found is not None and found.code in _MENDED_BY_COPIES
+    return is_of_card and booth.state is BoothState.FAULT and booth.press is None
 
 
 def _is_left_alone(page: Page | None) -> bool:

@@ -21,7 +21,18 @@ from piboothup.spool.admin import inventory, wipe_steps
 from piboothup.spool.admin.inventory import Attribution, SpoolFile
 from piboothup.spool.capture_time import boots
 from piboothup.spool.contexts import ContextRecord
-from piboothup.spool.listing import BOOTS, COMMITTED, HELD, PLACES, SENT, WITHDRAWN
+from piboothup.spool.listing import (
+    BOOTS,
+    COMMITTED,
+    HELD,
+    KEPT,
+    NEW,
+    PARKED,
+    PLACES,
+    QUARANTINE,
+    SENT,
+    WITHDRAWN,
+)
 from piboothup.spool.names import Identity, PhotoName
 from piboothup.spool.store import Spool
 from piboothup.spool.wipe_journal import WipeJournal
@@ -34,6 +45,8 @@ FLASH = (
     "to be certain, destroy the card or write a new image on all of it."
 )
 _LOCK = ".wipe.lock"
+_TO_MAKE_ROOM = (KEPT, WITHDRAWN, QUARANTINE, PARKED, NEW)
+"""Folders whose photos make room for the journal if none is sent, the first ones first; not what is yet composed."""
 
 
 class WipeError(SpoolError):
@@ -242,14 +255,33 @@ def _journal(spool: Spool, chosen: Plan, *, unsent: bool, in_use: Collection[str
 
 
 def _write(spool: Spool, wanted: WipeJournal, chosen: Plan) -> None:
-    """Write the journal; on a full card make room by some of the planned sent photos first. Raises OSError."""
+    """Write the journal; on a full card make room by some of the planned photos first. Raises OSError."""
     try:
         wipe_journal.write(spool.directory, wanted)
     except OSError as error:
-        sent = [name for event in chosen.events for name in sorted(event.sent, key=lambda name: name.order)]
-        if error.errno not in durable.FULL or not handover.retire(spool, sent[: commit.ROOM_PHOTOS]):
+        if error.errno not in durable.FULL or not _make_room(spool, chosen, unsent=wanted.unsent):
             raise
         wipe_journal.write(spool.directory, wanted)
+
+
+def _make_room(spool: Spool, chosen: Plan, *, unsent: bool) -> int:
+    """Delete a few of the planned photos; return how many.
+
+    Those that the album has; without any, as where a card is full of originals, others whose number was confirmed:
+    else nothing could ever be wiped off a card without a free byte. The last photo stays, and with it its number.
+    """
+    sent = [name for event in chosen.events for name in sorted(event.sent, key=lambda name: name.order)]
+    if deleted := handover.retire(spool, sent[: commit.ROOM_PHOTOS]):
+        return deleted
+    items = sorted((item for event in chosen.events for item in event.items), key=lambda item: item.name.order)
+    may_go = [item for item in items[:-1] if unsent and item.place in _TO_MAKE_ROOM]
+    for item in sorted(may_go, key=lambda item: _TO_MAKE_ROOM.index(item.place))[: commit.ROOM_PHOTOS]:
+        try:
+            durable.remove(item.path)
+            deleted += 1
+        except OSError as error:
+            log.warning("not deleted photo=%s reason=%s", item.name, error.strerror)
+    return deleted
 
 
 def _carry_out(spool: Spool, journal: WipeJournal, in_use: Collection[str]) -> Receipt:

@@ -11,11 +11,12 @@ import pytest
 from piboothup.booth.feedback import pattern
 from piboothup.booth.flow import actions, pages
 from piboothup.booth.flow.actions import CopyPhotos, CopyProgress, StickOffer
-from piboothup.booth.flow.events import ActionDone, Capture, Exposed, Saved
+from piboothup.booth.flow.events import ActionDone, Capture, Exposed, Saved, StorageChecked
 from piboothup.booth.flow.long_press import SECOND_NS
 from piboothup.booth.flow.menu import MenuOptions
 from piboothup.booth.flow.pages import PageKind
 from piboothup.booth.gpio.led import LightPattern
+from piboothup.problems import problem
 from piboothup.status import BoothState
 from tests.booth.flow.test_offers import kind, offered, ready
 from tests.booth.flow.test_random_guests import CLOSED, Watched, camera_and_card, lean, mash, two_at_once
@@ -209,3 +210,38 @@ def test_e4_b09_random_guests_beside_a_copy_change_nothing() -> None:
         assert play.booth.state is BoothState.READY
     assert {PageKind.COPY, PageKind.COPY_OFFER, None} <= seen
     assert photos > 200
+
+
+@pytest.mark.parametrize("code", ["card_full", "card_crowded", "card_readonly"])
+def test_e4_a_full_or_broken_card_is_copied_off(code: str) -> None:
+    """The fault asks for it, and no photo can be taken before it is gone."""
+    play = ready(OPEN)
+    play.says(StorageChecked(problem(code)))
+    assert (play.booth.state, offered(play, STICK)) == (BoothState.FAULT, PageKind.COPY_OFFER)
+    assert pattern(play.booth, play.now_ns) is LightPattern.TROUBLE
+    play.goes_down()
+    play.waits_s(1.1)
+    play.lets_go()
+    assert (play.effects, kind(play)) == ([ACTION], PageKind.COPY)
+    assert offered(play, copying(state="done", done=143, left_s=None)) is PageKind.COPY
+    assert (offered(play, OPEN), play.booth.state) == (None, BoothState.FAULT)
+    play.press()
+    assert play.captures() == []
+    play.says(StorageChecked(None))
+    play.press()
+    assert play.booth.state is BoothState.COUNTDOWN
+
+
+def test_e4_a_question_over_a_full_card_is_asked_once() -> None:
+    play = ready(OPEN)
+    play.says(StorageChecked(problem("card_full")))
+    assert offered(play, STICK) is PageKind.COPY_OFFER
+    play.waits_s(600)
+    assert (play.booth.state, offered(play, STICK), play.effects) == (BoothState.FAULT, None, [])
+
+
+@pytest.mark.parametrize("code", ["spool_missing", "spool_busy", "card_stuck"])
+def test_e4_no_question_covers_another_fault_of_the_card(code: str) -> None:
+    play = ready(OPEN)
+    play.says(StorageChecked(problem(code)))
+    assert (offered(play, STICK), play.booth.state) == (None, BoothState.FAULT)

@@ -74,8 +74,8 @@ TEXTS = Texts(
         "unsaved_defect": FaultTexts(
             "Not saving", "Pull the plug, plug in; else new software.", "Our bug. Rest is safe."
         ),
-        "card_full": FaultTexts("Card full", "Give me Wi-Fi, or copy photos off."),
-        "card_crowded": FaultTexts("Card full", "Give me Wi-Fi, or copy photos off."),
+        "card_full": FaultTexts("Card full", "Give me Wi-Fi, or copy photos and wipe."),
+        "card_crowded": FaultTexts("Card full", "Give me Wi-Fi, or copy photos and wipe."),
         "card_stuck": FaultTexts("Card hangs", "Wait. If it stays: pull the plug, plug in.", "The others are safe."),
         "card_readonly": FaultTexts("Card broken", "Send the photos, then change the card."),
         "spool_unusable": FaultTexts("No card", "Check the folder in the config.", "No photo is taken."),
@@ -304,7 +304,7 @@ TEXTS = Texts(
             "camera_memory": "No memory for the camera: pull the plug.",
             "no_frames": "No frames: name a folder of .jpg files.",
             "buzzer_missing": "The buzzer's pin can't be opened: see doctor.",
-            "card_crowded": "The card is full: send or copy the photos.",
+            "card_crowded": "The card is full: send, or copy and wipe.",
             "spool_unusable": "No card: check the folder in the config.",
             "spool_newer": "Software too old: install the newest.",
             "spool_missing": "The disk for the photos is gone: plug it in.",
@@ -331,7 +331,7 @@ TEXTS = Texts(
             "unsaved_limit": "No photo is saved: lift LimitFSIZE.",
             "unsaved_card": "No photo is saved: change the card.",
             "unsaved_defect": "No photo is saved, a bug: new software.",
-            "card_full": "The card is full: send or copy the photos.",
+            "card_full": "The card is full: send, or copy and wipe.",
             "card_readonly": "The card can't be written: change it.",
             "undervoltage": "The supply is weak: take the official one.",
             "no_network": "No Wi-Fi. Photos will wait on the card.",
