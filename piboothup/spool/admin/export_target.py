@@ -22,22 +22,17 @@ from pathlib import Path
 
 from piboothup.records import dataclass
 from piboothup.spool import SpoolError, durable
+from piboothup.spool.admin.copy_times import set_known_time, set_time
 from piboothup.spool.disk.file_system import Storage, is_fat, look
 from piboothup.text import open_file, text_to_path
 
 _PART = ".piboothup.part"
+_PICTURES = (".jpg", ".jpeg")
 _AT_A_TIME_BYTES = 8 * 1024 * 1024
 """Copies that are written before they are confirmed together, bytes; as many are written meanwhile."""
 _CHUNK_BYTES = 1024 * 1024
 _BROKEN_NAME = (errno.EINVAL, errno.EILSEQ, errno.EPERM, errno.ENAMETOOLONG)
 """Errors of file systems that don't allow a name."""
-_TIME_GRAIN_S = 2
-"""Resolution of FAT's file times, seconds."""
-_NO_TIMES = (
-    *(errno.EPERM, errno.EACCES, errno.EROFS),
-    *(errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EOVERFLOW),
-)
-"""Errors of file systems that can't keep this time, or let only the file's owner set it."""
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 """Errors of a disk that may not be written."""
 WRONG = errno.EILSEQ
@@ -193,7 +188,7 @@ class TargetFolder:
     @property
     def foreign_files(self) -> int:
         """Number of pictures in the folder that are no copies of the photos put into it."""
-        there = {path for paths in self._sizes.values() for path in paths if path.suffix.lower() in (".jpg", ".jpeg")}
+        there = {path for paths in self._sizes.values() for path in paths if path.suffix.lower() in _PICTURES}
         return len(there - self._claimed)
 
     def put(self, content: bytes, *names: str, taken_ms: int | None = None) -> bool:
@@ -203,10 +198,10 @@ class TargetFolder:
         """
         wanted = [self._path / text_to_path(name) for name in names]
         try:
-            for path in dict.fromkeys([*wanted, *self._sizes.get(len(content), ())]):
+            for path in dict.fromkeys([*wanted, *self._others(wanted, content)]):
                 if path not in self._claimed and _holds(path, content):
                     self._claimed.add(path)
-                    _set_known_time(path, taken_ms)
+                    set_known_time(path, taken_ms)
                     return False
             free = [path for path in wanted if path not in self._claimed and _is_free(path, content)]
             path = free[0] if free else wanted[-1]
@@ -220,6 +215,15 @@ class TargetFolder:
         if sum(len(part.content) for part in self._written) >= _AT_A_TIME_BYTES:
             self._begin_confirming()
         return True
+
+    def _others(self, wanted: list[Path], content: bytes) -> list[Path]:
+        """Pictures of this size under other names; none where a broken copy has the name, and is to be replaced.
+
+        FAT may keep the short name alone of a part whose stick was pulled as it was named: that is no copy.
+        """
+        if any(os.path.lexists(path) and _is_free(path, content) for path in wanted):
+            return []
+        return [path for path in self._sizes.get(len(content), ()) if path.suffix.lower() in _PICTURES]
 
     def confirm(self) -> None:
         """Have what was put so far synced, read it back, and name it. Raises ExportError; what is good is named."""
@@ -267,8 +271,10 @@ class TargetFolder:
                     break
                 part.path.replace(part.target)
                 named.append(part)
-            for part in named if self._is_on_fat else ():
-                durable.sync_file(part.target)
+            if named and self._is_on_fat:  # names first: a pulled stick has no part where a copy lies
+                durable.sync_directory(self._path)
+                for part in named:
+                    durable.sync_file(part.target)
             if named:
                 durable.sync_directory(self._path)
         except OSError as error:
@@ -315,29 +321,12 @@ def _write(path: Path, content: bytes, taken_ms: int | None) -> None:
             file.write(content)
             file.flush()
             if taken_ms is not None:
-                _set_time(file.fileno(), taken_ms)  # synced with the bytes
+                set_time(file.fileno(), taken_ms)  # synced with the bytes
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     except BaseException:
         with contextlib.suppress(OSError):
             path.unlink()
         raise
-
-
-def _set_time(descriptor: int, taken_ms: int) -> None:
-    """Set the file's time to the photo's, where the file system can keep it; else it stays that of the copy."""
-    try:
-        os.utime(descriptor, ns=(taken_ms * 1_000_000, taken_ms * 1_000_000))
-    except OSError as error:
-        if error.errno not in _NO_TIMES:
-            raise
-
-
-def _set_known_time(path: Path, taken_ms: int | None) -> None:
-    """Set the time of a copy that was made before the photo's time was known."""
-    with open_file(path) as file:
-        seconds = os.fstat(file.fileno()).st_mtime
-        if taken_ms is not None and abs(seconds - taken_ms / 1000) >= _TIME_GRAIN_S:
-            _set_time(file.fileno(), taken_ms)
 
 
 def unwritable(path: Path, error: OSError) -> ExportError:

@@ -190,7 +190,7 @@ def _expect_left_alone(box: Box) -> None:
 
 def _expect_photos(box: Box, stick: Path, kind: str) -> None:
     """Each photo is on the stick once, byte for byte."""
-    there = _with_mounted(box, stick, kind, f"find '/mnt/{FOLDER}' -name '*.jpg' -exec sha256sum {{}} +")
+    there = _with_mounted(box, stick, kind, f"find '/mnt/{FOLDER}' -iname '*.jpg' -exec sha256sum {{}} +")
     found = sorted(line[:16] for line in there.splitlines() if " " in line)
     expect_equal(f"photos on the {kind} stick", found, sorted(Path(name).stem[-16:] for name in box.photos()))
 

@@ -241,6 +241,33 @@ def test_a_broken_copy_is_made_anew(spool: Spool, stick: Path) -> None:
         assert copies(stick) == {"Summer Party/time unknown 0001.jpg": jpeg(1)}
 
 
+@pytest.mark.parametrize("left", ["PIBOOT~8.PAR", "FSCK0000.REC", "piboothup.part"])
+@pytest.mark.parametrize("named", [None, b"", jpeg(1)[:500]], ids=["no name", "empty", "half"])
+def test_e4_a_part_under_another_name_is_no_copy(spool: Spool, stick: Path, left: str, named: bytes | None) -> None:
+    """FAT keeps the short name alone of a part whose stick is pulled as it is named, and its copy is empty."""
+    take(spool, jpeg(1))
+    folder = stick / "Summer Party"
+    folder.mkdir(parents=True)
+    (folder / left).write_bytes(jpeg(1))
+    if named is not None:
+        (folder / "time unknown 0001.jpg").write_bytes(named)
+    assert run(spool, stick) == (1, 0, [])
+    assert copies(stick) == {"Summer Party/time unknown 0001.jpg": jpeg(1), f"Summer Party/{left}": jpeg(1)}
+    assert run(spool, stick) == (0, 1, [])
+
+
+@pytest.mark.parametrize("other", ["Best.jpg", "2026-1~3.JPG", "best.jpeg"])
+def test_e4_a_broken_copy_is_made_anew_beside_a_good_one(spool: Spool, stick: Path, other: str) -> None:
+    take(spool, jpeg(1))
+    folder = stick / "Summer Party"
+    folder.mkdir(parents=True)
+    (folder / other).write_bytes(jpeg(1))
+    assert run(spool, stick) == (0, 1, [])
+    (folder / "time unknown 0001.jpg").write_bytes(b"")
+    assert run(spool, stick) == (1, 0, [])
+    assert (folder / "time unknown 0001.jpg").read_bytes() == jpeg(1)
+
+
 def test_two_boxes_on_one_stick_lose_nothing_to_each_other(spool: Spool, stick: Path, tmp_path: Path) -> None:
     other = open_spool(tmp_path / "other", HandClock(), "serial-2")
     other.write_events([AlbumEvent("Summer Party", "abcd1234")])
