@@ -30,6 +30,7 @@ from piboothup.config import Secret
 from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, NameLookups, connect, has_local_address
 from piboothup.uploader.transport.messages import Validity
+from piboothup.uploader.transport.tls import is_alert, tls_context
 
 _SEND_BUFFER_BYTES = 128 * 1024
 """Send buffer: a larger one hides a slow link until the read time-out ends a good upload."""
@@ -45,9 +46,6 @@ _FIELD = re.compile(rb"([!-9;-~]*)[ \t]*:|[ \t]")
 """Begin of a header, or of a line that goes on with the one before (RFC 9112, 5.1 and 5.2)."""
 _SMALL_SEGMENT_BYTES = 1024
 """Segments that every tunnel lets through; Linux begins with them too where it looks for a size (tcp_base_mss)."""
-_NO_CHECK_TIME = 0x200000
-"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl has no name for."""
-
 CertificateCheck = Callable[[Validity], None]
 """Checks the dates of a server's certificate before a request leaves; raises OutOfDate."""
 
@@ -70,8 +68,10 @@ class ExchangeGuard:
         self.validity: Validity | None = None
         self.is_new_connection = False
         """A new connection was made for this exchange; no kept one was used."""
-        self.has_small_segments = False
-        """New connections carry small packets only, in both directions."""
+        self.has_small_packets = False
+        """New connections carry small packets only, in both directions, and their TLS greeting is a single one."""
+        self.is_refused = False
+        """The last new connection ended with an alert in place of the server's greeting."""
         self.target = Secret("")
         """What the request line asks for, byte for byte."""
         self._lock = threading.Lock()
@@ -91,7 +91,7 @@ class ExchangeGuard:
             if self._stopped:
                 return False
             self.target, self._carries_photo = target, carries_photo
-            self.body_sent = self.is_new_connection = False
+            self.body_sent = self.is_new_connection = self.is_refused = False
             self.sent_ns = 0
             self.validity = None
             self.lookups.connected = None
@@ -122,13 +122,14 @@ class ExchangeGuard:
             elif self._handle is not None and not self.is_local(self._handle):
                 self._cut_off(Outcome.RESET)
 
-    def change_segments(self) -> None:
+    def change_packets(self) -> None:
         """Let new connections carry packets of the other size, as one gave no answer.
 
         A tunnel that takes no full packets should say so, and many do not: a connection is made, and nothing long
-        gets through. Windows and macOS notice that by themselves, Linux does not (tcp_mtu_probing is off).
+        gets through. Windows and macOS notice that by themselves, Linux does not (tcp_mtu_probing is off). `tls` says
+        why a greeting is long.
         """
-        self.has_small_segments = not self.has_small_segments
+        self.has_small_packets = not self.has_small_packets
 
     def overdue_s(self) -> float:
         """Seconds for which the exchange is past its deadline; 0 when it is not, or there is none."""
@@ -248,7 +249,7 @@ class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         guard = self._guard
         timeout_s, options = cast(float, self.timeout), [*(self.socket_options or ())]
-        if guard.has_small_segments:
+        if guard.has_small_packets:
             options.append((socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SMALL_SEGMENT_BYTES))
         made = connect(self._dns_host, self.port, timeout_s, options, guard.lookups, guard.attach)
         guard.is_new_connection = True
@@ -284,7 +285,12 @@ class _TlsConnection(_Connection, HTTPSConnection):
 
     def connect(self) -> None:
         """Connect and shake hands; then `check_dates` checks the dates, if given."""
-        super().connect()
+        self.ssl_context = tls_context(self._check_dates is None, is_short=self._guard.has_small_packets)
+        try:
+            super().connect()
+        except ssl.SSLError as error:
+            self._guard.is_refused = is_alert(error)
+            raise
         self.validity = Validity.of(cast(Any, self.sock).getpeercert() or {})
         if self._check_dates is not None:
             self._check_dates(self.validity)
@@ -319,11 +325,7 @@ class GuardedAdapter(HTTPAdapter):
             (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES),
             (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unacknowledged_s * 1000)),
         ]
-        # urllib3's own context writes the session's keys to the file in SSLKEYLOGFILE.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if check_dates is not None:
-            context.verify_flags |= _NO_CHECK_TIME
+        context = tls_context()  # each connection has one of its own; without this one libraries make theirs
         self.poolmanager = _Pools(
             guard, check_dates, num_pools=4, maxsize=1, socket_options=options, ssl_context=context
         )

@@ -152,7 +152,7 @@ def test_n03_a_dead_kept_connection_says_nothing_of_its_address(
                 made.exchange("GET", url, {}, deadline_s=60.0)
             relax(made)
             assert made.exchange("GET", url, {}, deadline_s=60.0).status == 200
-            assert not made.guard.has_small_segments
+            assert not made.guard.has_small_packets
     assert (six.connections, four.connections) == (2, 0)
 
 

@@ -99,7 +99,7 @@ def test_n36_full_packets_that_get_lost_are_followed_by_small(photo: io.Buffered
         fails(put, made, liar.url, photo)
         relax(made)
         for _ in range(3):
-            assert (put(made, liar.url, photo).status, made.guard.has_small_segments) == (201, True)
+            assert (put(made, liar.url, photo).status, made.guard.has_small_packets) == (201, True)
             made.close()
         assert liar.connections == 4
 
@@ -144,11 +144,11 @@ def test_n36_next_network_without_tunnel_has_large_packets() -> None:
         Liar(with_small_ones(takes_and_hangs_up, says("503 Service Unavailable"))) as liar,
         contextlib.closing(Transport(HandClock(), plain_http=True, limits=FAR)) as made,
     ):
-        assert (get(made, liar.url).status, made.guard.has_small_segments) == (503, False)
+        assert (get(made, liar.url).status, made.guard.has_small_packets) == (503, False)
         made.close()
-        made.guard.change_segments()
+        made.guard.change_packets()
         fails(get, made, liar.url)
-        assert (get(made, liar.url).status, made.guard.has_small_segments) == (503, False)
+        assert (get(made, liar.url).status, made.guard.has_small_packets) == (503, False)
 
 
 def test_n36_silence_of_plain_http_changes_nothing() -> None:
@@ -157,9 +157,9 @@ def test_n36_silence_of_plain_http_changes_nothing() -> None:
         Liar(takes_and_hangs_up) as liar,
         contextlib.closing(Transport(HandClock(), limits=FAR, http_port=liar.port)) as made,
     ):
-        made.guard.change_segments()
+        made.guard.change_packets()
         fails(made.get_plain_http, "127.0.0.1", 60.0)
-        assert made.guard.has_small_segments
+        assert made.guard.has_small_packets
 
 
 def test_n36_server_that_nobody_vouches_for_changes_nothing(tmp_path: Path) -> None:
@@ -172,13 +172,13 @@ def test_n36_server_that_nobody_vouches_for_changes_nothing(tmp_path: Path) -> N
         contextlib.closing(Transport(HandClock(), limits=FAR, ca_file=own.file)) as made,
     ):
         fails(get, made, liar.url)
-        assert not made.guard.has_small_segments
+        assert not made.guard.has_small_packets
 
 
 def test_n36_server_that_is_not_there_changes_nothing() -> None:
     with Liar(says("200 OK")) as liar, contextlib.closing(Transport(HandClock(), plain_http=True)) as made:
-        made.guard.change_segments()
+        made.guard.change_packets()
         liar.refuse()
         made._limits = dataclasses.replace(FAR, connect_s=0.2)
         fails(get, made, liar.url)
-        assert made.guard.has_small_segments
+        assert made.guard.has_small_packets

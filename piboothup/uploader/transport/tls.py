@@ -1,0 +1,33 @@
+"""Settings of TLS connections, and a greeting that fits into one packet.
+
+OpenSSL 3.5 (Debian 13) greets with two kinds of keys, one of them safe from quantum computers: 1,548 bytes, in two
+packets. Some firewalls look for the server's name in the first packet alone, and drop, reset or refuse the rest.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+_NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl has no name for."""
+_EVERYONES_CURVE = "prime256v1"
+"""P-256, which every server of TLS 1.3 must know (RFC 8446, 9.1)."""
+
+
+def tls_context(checks_dates: bool = True, *, is_short: bool = False) -> ssl.SSLContext:
+    """Settings of a connection; `is_short`: it greets with one kind of key alone.
+
+    urllib3's own would write the session's keys to the file in SSLKEYLOGFILE.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not checks_dates:
+        context.verify_flags |= _NO_CHECK_TIME
+    if is_short:
+        context.set_ecdh_curve(_EVERYONES_CURVE)
+    return context
+
+
+def is_alert(error: ssl.SSLError) -> bool:
+    """Whether the other side, or a firewall in its place, has refused the greeting (RFC 8446, 6)."""
+    return "_ALERT_" in (error.reason or "")
