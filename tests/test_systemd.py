@@ -105,8 +105,10 @@ class TestEachService:
         assert settings["UMask"] == "0007"
 
     def test_unit_waits_for_no_network_time_or_other_service(self, service: str) -> None:
-        dependencies = {"After", "Requires", "Requisite", "BindsTo", "PartOf", "Upholds"}
+        dependencies = {"Requires", "Requisite", "BindsTo", "PartOf", "Upholds"}
         assert not dependencies & set(unit(service)["Unit"])
+        # for the end: it is reached without a network
+        assert unit(service)["Unit"].get("After") == ("network.target" if service == "uploader" else None)
         assert unit(service)["Unit"]["Wants"] == "piboothup-spool.service"
         assert not {"Before", "After"} & set(unit("spool")["Unit"])  # it starts beside them
 

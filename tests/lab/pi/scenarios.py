@@ -359,7 +359,19 @@ def boot_late(box: Box) -> None:
     expect_taken_at(began_s, ended_s, max(upload["takenAt"] for upload in box.uploads()) / 1000)
     expect_equal("restarts", box.restarts(), 0)
     card_file_is_taken(box)
+    uploader_ended_before_the_network(box)
     switch_off(box)
+
+
+def uploader_ended_before_the_network(box: Box) -> None:
+    """At the power-off before: a photo that had just been sent had its answer still to come."""
+    stops = "(Stopped piboothup-uploader|Stopping NetworkManager)"
+    last = set()
+    for boot_id in box.pi.run("journalctl --list-boots --quiet | awk '{print $2}'").split():
+        said = box.pi.run(f"journalctl -b {boot_id} -o cat _PID=1 | grep -oE '{stops}' || true").splitlines()
+        if len(set(said)) == 2:
+            last.add(said[-1])
+    expect_equal("what was stopped last", last, {"Stopping NetworkManager"})
 
 
 AFTER_INSTALLATION: Mapping[str, Callable[[Box], None]] = {
