@@ -30,7 +30,7 @@ from piboothup.config import Secret
 from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, NameLookups, connect, has_local_address
 from piboothup.uploader.transport.messages import Validity
-from piboothup.uploader.transport.tls import is_alert, tls_context
+from piboothup.uploader.transport.tls import TlsSettings, is_alert
 
 _SEND_BUFFER_BYTES = 128 * 1024
 """Send buffer: a larger one hides a slow link until the read time-out ends a good upload."""
@@ -241,10 +241,18 @@ class _Connection(HTTPConnection):
     response_class = _Response
     validity: Validity | None = None
 
-    def __init__(self, *args: Any, guard: ExchangeGuard, check_dates: CertificateCheck | None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        guard: ExchangeGuard,
+        check_dates: CertificateCheck | None,
+        tls: TlsSettings,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._guard = guard
         self._check_dates = check_dates
+        self._tls = tls
 
     def _new_conn(self) -> socket.socket:
         guard = self._guard
@@ -285,7 +293,7 @@ class _TlsConnection(_Connection, HTTPSConnection):
 
     def connect(self) -> None:
         """Connect and shake hands; then `check_dates` checks the dates, if given."""
-        self.ssl_context = tls_context(self._check_dates is None, is_short=self._guard.has_small_packets)
+        self.ssl_context = self._tls.short if self._guard.has_small_packets else self._tls.usual
         try:
             super().connect()
         except ssl.SSLError as error:
@@ -298,8 +306,9 @@ class _TlsConnection(_Connection, HTTPSConnection):
 
 class _Pools(urllib3.PoolManager):
     def __init__(self, guard: ExchangeGuard, check_dates: CertificateCheck | None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._given = {"guard": guard, "check_dates": check_dates}
+        tls = TlsSettings(checks_dates=check_dates is None)
+        super().__init__(ssl_context=tls.usual, **kwargs)
+        self._given = {"guard": guard, "check_dates": check_dates, "tls": tls}
 
     def _new_pool(self, scheme: str, *args: Any, **kwargs: Any) -> Any:
         pool = super()._new_pool(scheme, *args, **kwargs)
@@ -325,10 +334,7 @@ class GuardedAdapter(HTTPAdapter):
             (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES),
             (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unacknowledged_s * 1000)),
         ]
-        context = tls_context()  # each connection has one of its own; without this one libraries make theirs
-        self.poolmanager = _Pools(
-            guard, check_dates, num_pools=4, maxsize=1, socket_options=options, ssl_context=context
-        )
+        self.poolmanager = _Pools(guard, check_dates, num_pools=4, maxsize=1, socket_options=options)
 
     def build_response(self, req: PreparedRequest, resp: urllib3.BaseHTTPResponse) -> Response:
         """The response as it was received: requests would look for a charset and for cookies in its headers.

@@ -14,17 +14,22 @@ _EVERYONES_CURVE = "prime256v1"
 """P-256, which every server of TLS 1.3 must know (RFC 8446, 9.1)."""
 
 
-def tls_context(checks_dates: bool = True, *, is_short: bool = False) -> ssl.SSLContext:
-    """Settings of a connection; `is_short`: it greets with one kind of key alone.
+class TlsSettings:
+    """Settings of the connections of one client."""
 
-    urllib3's own would write the session's keys to the file in SSLKEYLOGFILE.
-    """
+    def __init__(self, *, checks_dates: bool) -> None:
+        self.usual = _context(checks_dates)
+        self.short = _context(checks_dates)
+        """Greets with one kind of key alone."""
+        self.short.set_ecdh_curve(_EVERYONES_CURVE)
+
+
+def _context(checks_dates: bool) -> ssl.SSLContext:
+    """A context like urllib3's own, which would write the session's keys to the file in SSLKEYLOGFILE."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not checks_dates:
         context.verify_flags |= _NO_CHECK_TIME
-    if is_short:
-        context.set_ecdh_curve(_EVERYONES_CURVE)
     return context
 
 
