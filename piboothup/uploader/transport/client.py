@@ -9,7 +9,7 @@ requests and urllib3 do not fit as they are. What is used of them and what is no
   `connection`, `happy_eyeballs` and `certificate_dates` say what is wrong with their other time-outs and checks.
 - Both normalise a URL, which breaks its signature: path and query go out byte for byte and are shown to neither.
 - Answers are read and decompressed up to a limit; a body is a file that is sent block by block; nothing is retried
-  but on a kept-alive connection that turns out to be dead.
+  but what never left: on a kept-alive connection that turns out to be dead, or one that was cut off in its greeting.
 - Their exceptions and log lines carry keys and signed URLs. Neither leaves this module: callers see `LinkError`.
 """
 
@@ -172,10 +172,10 @@ class Transport:
         try:
             return self._send_once(adapter, request, deadline_ns)
         except LinkError as error:
-            if error.outcome is not Outcome.RESET or self.guard.is_new_connection:
+            if error.outcome is not Outcome.RESET or (self.guard.is_new_connection and not self.guard.is_in_greeting):
                 raise
             was_sent = error.was_sent
-        # The server has closed the kept connection since the last exchange: a new one is made.
+        # The server has closed the kept connection since the last exchange, or a firewall reads no long greeting.
         try:
             return records.replace(self._send_once(adapter, request, deadline_ns), was_sent_before=was_sent)
         except LinkError as error:
@@ -211,7 +211,7 @@ class Transport:
         adapter.close()  # what cut this one, as a hotspot's new address does, has cut the kept ones too, in silence
         if failure is not Outcome.STOPPED:
             guard.lookups.put_last()
-        if guard.is_new_connection and (failure in _NO_ANSWER or guard.is_refused) and not is_apart:
+        if guard.is_new_connection and failure in _NO_ANSWER and not is_apart:
             guard.change_packets()
         # Raised here, not where it was caught: it would keep the library's exception as its context, with the URL.
         if isinstance(request.body, Body) and request.body.read_error is not None:

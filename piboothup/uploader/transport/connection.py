@@ -30,7 +30,7 @@ from piboothup.config import Secret
 from piboothup.uploader.outcomes import Outcome
 from piboothup.uploader.transport.happy_eyeballs import HasLocalAddress, NameLookups, connect, has_local_address
 from piboothup.uploader.transport.messages import Validity
-from piboothup.uploader.transport.tls import TlsSettings, is_alert
+from piboothup.uploader.transport.tls import TlsSettings
 
 _SEND_BUFFER_BYTES = 128 * 1024
 """Send buffer: a larger one hides a slow link until the read time-out ends a good upload."""
@@ -70,8 +70,6 @@ class ExchangeGuard:
         """A new connection was made for this exchange; no kept one was used."""
         self.has_small_packets = False
         """New connections carry small packets only, in both directions, and their TLS greeting is a single one."""
-        self.is_refused = False
-        """The last new connection ended with an alert in place of the server's greeting."""
         self.target = Secret("")
         """What the request line asks for, byte for byte."""
         self._lock = threading.Lock()
@@ -91,7 +89,7 @@ class ExchangeGuard:
             if self._stopped:
                 return False
             self.target, self._carries_photo = target, carries_photo
-            self.body_sent = self.is_new_connection = self.is_refused = False
+            self.body_sent = self.is_new_connection = False
             self.sent_ns = 0
             self.validity = None
             self.lookups.connected = None
@@ -294,11 +292,7 @@ class _TlsConnection(_Connection, HTTPSConnection):
     def connect(self) -> None:
         """Connect and shake hands; then `check_dates` checks the dates, if given."""
         self.ssl_context = self._tls.short if self._guard.has_small_packets else self._tls.usual
-        try:
-            super().connect()
-        except ssl.SSLError as error:
-            self._guard.is_refused = is_alert(error)
-            raise
+        super().connect()
         self.validity = Validity.of(cast(Any, self.sock).getpeercert() or {})
         if self._check_dates is not None:
             self._check_dates(self.validity)

@@ -71,6 +71,8 @@ def outcome_of(error: BaseException) -> Outcome:
             return Outcome.TLS_DATE if cause.verify_code in (9, 10) else Outcome.TLS
         if _is_of_trusted_roots(cause):
             return Outcome.TLS_ROOTS
+        if isinstance(cause, ssl.SSLError) and "_ALERT_" in (getattr(cause, "reason", None) or ""):
+            return Outcome.RESET  # who answers gives the connection up (RFC 8446, 6.2)
     for kinds, outcome in _OUTCOMES:
         if any(isinstance(cause, kinds) for cause in causes):
             return outcome

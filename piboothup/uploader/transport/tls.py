@@ -31,8 +31,3 @@ def _context(checks_dates: bool) -> ssl.SSLContext:
     if not checks_dates:
         context.verify_flags |= _NO_CHECK_TIME
     return context
-
-
-def is_alert(error: ssl.SSLError) -> bool:
-    """Whether the other side, or a firewall in its place, has refused the greeting (RFC 8446, 6)."""
-    return "_ALERT_" in (error.reason or "")

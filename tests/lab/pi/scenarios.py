@@ -365,13 +365,12 @@ def boot_late(box: Box) -> None:
 
 def uploader_ended_before_the_network(box: Box) -> None:
     """At the power-off before: a photo that had just been sent had its answer still to come."""
-    stops = "(Stopped piboothup-uploader|Stopping NetworkManager)"
-    last = set()
+    stops, last = "Stopped (piboothup-uploader|target network.target)", set()
     for boot_id in box.pi.run("journalctl --list-boots --quiet | awk '{print $2}'").split():
         said = box.pi.run(f"journalctl -b {boot_id} -o cat _PID=1 | grep -oE '{stops}' || true").splitlines()
         if len(set(said)) == 2:
             last.add(said[-1])
-    expect_equal("what was stopped last", last, {"Stopping NetworkManager"})
+    expect_equal("what was stopped last", last, {"Stopped target network.target"})
 
 
 AFTER_INSTALLATION: Mapping[str, Callable[[Box], None]] = {
