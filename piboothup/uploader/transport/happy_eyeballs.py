@@ -3,8 +3,8 @@
 urllib3 gives each address of a name the whole connect time-out, one after the other, and the name look-up none. Here
 look-ups run in threads of their own, as they can't be cancelled: a late one serves attempts under way or the next.
 Connection attempts to the addresses overlap, so that a dead family costs a quarter of a second; an address that
-connects and then gives no answer, or a refusal, is last from then on. All of it ends at once when the guard cuts the
-exchange.
+connects and then gives no answer, or a refusal, is last from then on. What can't be connected to by the network that
+the kernel prefers is tried by others too. All of it ends at once when the guard cuts the exchange.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, cast
 
 from piboothup.config import is_loopback
 from piboothup.uploader.transport.errors import NameBlocked, NotConnected
+from piboothup.uploader.transport.other_networks import other_devices
 
 _ATTEMPT_DELAY_S = 0.25
 """Connection Attempt Delay of RFC 8305, 5, seconds: then the next address is tried too."""
@@ -30,6 +31,10 @@ _RETRY_ALL_AFTER_S = 1.0
 """Time after the last attempt until all addresses are tried anew beside it, seconds. The kernel repeats a SYN only
 after 1, 3 and 7 s, and by its first route, which is late for a network that comes back. If all attempts have failed,
 the time to wait for a late look-up.
+"""
+_OTHER_NETWORKS_AFTER_S = 3.0
+"""Time until other networks are tried beside the preferred one, seconds: after the second repetition of a lost SYN.
+At once where that one refuses.
 """
 _RESOLUTION_DELAY_S = 0.05
 """Resolution Delay of RFC 8305, 3, seconds: wait for the other family's look-up."""
@@ -185,29 +190,34 @@ def _race(
 
     Those of the host's late look-ups are added to `addresses`.
     """
-    untried = deque(addresses)
+    untried = deque((address, "") for address in addresses)
     running: dict[socket.socket, Address] = {}
     next_s = anew_s = 0.0
+    others_s, were_others_tried = time.monotonic() + _OTHER_NETWORKS_AFTER_S, False
     with selectors.DefaultSelector() as selector:
         selector.register(woken, selectors.EVENT_READ)
         try:
             while (now_s := time.monotonic()) < until_s:
+                if now_s >= others_s or not (untried or running or were_others_tried):
+                    untried.extendleft(reversed(_by_other_networks(addresses)))
+                    others_s, were_others_tried = now_s + _OTHER_NETWORKS_AFTER_S, True
                 if not untried and not running and (now_s >= anew_s or not lookups.is_running(host, port)):
                     break
                 if not untried and now_s >= anew_s:
-                    untried.extend(addresses)
+                    untried.extend((address, "") for address in addresses)
                 if untried and now_s >= next_s:
                     anew_s = now_s + _RETRY_ALL_AFTER_S
-                    address = untried.popleft()
-                    if (attempt := _start_connecting(address, options)) is not None:
+                    address, device = untried.popleft()
+                    if (attempt := _start_connecting(address, options, device)) is not None:
                         running[attempt] = address
                         selector.register(attempt, selectors.EVENT_WRITE)
                         next_s = now_s + _ATTEMPT_DELAY_S
                     continue
-                for key, _ in selector.select(min(until_s, next_s if untried else anew_s) - now_s):
+                for key, _ in selector.select(min(until_s, others_s, next_s if untried else anew_s) - now_s):
                     if key.fileobj is woken:
                         _wait_for_wake(woken, until_s)
-                        untried.extend(late := lookups.late(host, port))
+                        late = lookups.late(host, port)
+                        untried.extend((address, "") for address in late)
                         addresses += late
                         continue
                     attempt = cast(socket.socket, key.fileobj)
@@ -223,8 +233,14 @@ def _race(
     raise NotConnected
 
 
-def _start_connecting(address: Address, options: Sequence[Option]) -> socket.socket | None:
-    """A connection attempt under way; None when there is no route to that address."""
+def _by_other_networks(addresses: Sequence[Address]) -> list[tuple[Address, str]]:
+    """Each address with the device of each network that the kernel does not prefer."""
+    public = [address for address in addresses if not is_loopback(address[1][0])]
+    return [(address, device) for address in public for device in other_devices(address[0])]
+
+
+def _start_connecting(address: Address, options: Sequence[Option], device: str) -> socket.socket | None:
+    """A connection attempt under way, by this device if one is named; None when there is no route to that address."""
     family, target = address
     try:
         made = socket.socket(family, socket.SOCK_STREAM)
@@ -234,6 +250,8 @@ def _start_connecting(address: Address, options: Sequence[Option]) -> socket.soc
         made.setblocking(False)
         for option in options:
             made.setsockopt(*option)
+        if device:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode() + b"\0")
         if made.connect_ex(target) in (0, errno.EINPROGRESS):
             return made
     made.close()

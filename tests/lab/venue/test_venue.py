@@ -97,6 +97,21 @@ class Venue(Desk):
         ip("address", "add", f"{address}/24", "dev", "venue")
         ip("route", "replace", "default", "via", "192.168.7.1")
 
+    def plug_in_dead_network(self, *, router: bool) -> None:
+        """Plug in a network that the kernel prefers and that leads nowhere: a switch, or a modem without a signal.
+
+        `router`: there is one, which drops all; else its address answers nobody.
+        """
+        ip("link", "add", "dead", "type", "veth", "peer", "name", "end")
+        ip("link", "set", "end", "up")
+        ip("link", "set", "dead", "up")
+        ip("address", "add", "10.9.9.2/24", "dev", "dead")
+        if router:
+            ip("neighbour", "add", "10.9.9.1", "lladdr", "02:00:00:00:00:99", "dev", "dead")
+        ip("route", "delete", "default")
+        ip("route", "add", "default", "via", "192.168.7.1", "dev", "venue", "metric", "600")
+        ip("route", "add", "default", "via", "10.9.9.1", "dev", "dead", "metric", "100")
+
     def _read(self, name: str) -> str:
         path = self.folder / name
         return path.read_text() if path.exists() else ""
@@ -123,6 +138,7 @@ class Venue(Desk):
     def end(self) -> None:
         super().end()
         ip("link", "delete", "venue")
+        subprocess.run(["ip", "link", "delete", "dead"], check=False, capture_output=True)
         self._world.terminate()
         self._world.wait(PATIENCE_S)
 
@@ -184,3 +200,20 @@ def test_n36_photo_arrives_though_full_packets_get_lost(venue: Venue) -> None:
     name = venue.take()
     venue.start(connect=venue.connect)
     venue.until_in_album(name, 150.0)
+
+
+@pytest.mark.parametrize("router", [True, False])
+def test_n38_photo_arrives_though_preferred_network_is_dead(venue: Venue, router: bool) -> None:
+    venue.plug_in_dead_network(router=router)
+    name = venue.take()
+    venue.start(connect=venue.connect)
+    venue.until_in_album(name, 60.0)
+
+
+def test_n38_dead_network_is_plugged_in_mid_evening(venue: Venue) -> None:
+    first = venue.take()
+    venue.start(connect=venue.connect)
+    venue.until_true(lambda: venue.lies_in(SENT, first), "first photo", PATIENCE_S)
+    venue.plug_in_dead_network(router=True)
+    second = venue.take(hint=True)
+    venue.until_true(lambda: venue.lies_in(SENT, second), "second photo", 150.0)

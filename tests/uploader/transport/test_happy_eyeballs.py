@@ -152,10 +152,10 @@ def test_n03_a_late_lookup_joins_the_attempts_under_way(
     begin, tried = happy_eyeballs._start_connecting, threading.Event()
     lost = {"without a route": [V6], "dead, then lost": [V4]}.get(first, [])
 
-    def noted(address: happy_eyeballs.Address, options: Any) -> socket.socket | None:
+    def noted(address: happy_eyeballs.Address, options: Any, device: str) -> socket.socket | None:
         tried.set()
         if address[0] not in lost:
-            return begin(address, options)
+            return begin(address, options, device)
         lost.remove(address[0])
         return None
 
@@ -180,10 +180,10 @@ def test_n03_a_late_lookup_is_not_waited_for_in_vain(
     names.known, names.hanging = {V6: "::1"}, {V4}
     begin = happy_eyeballs._start_connecting
 
-    def noted(address: happy_eyeballs.Address, options: Any) -> socket.socket | None:
+    def noted(address: happy_eyeballs.Address, options: Any, device: str) -> socket.socket | None:
         if late == "is unknown":
             names.answer.set()
-        return begin(address, options)
+        return begin(address, options, device)
 
     monkeypatch.setattr(happy_eyeballs, "_start_connecting", noted)
     with Liar(says("200 OK")) as liar, transport(FAR) as made:
@@ -239,10 +239,10 @@ def test_n17_address_losing_first_attempts_is_tried_in_parallel(
     begin, begun = happy_eyeballs._start_connecting, 0
     with Liar(says("200 OK")) as liar, black_hole("127.0.0.1") as hole, transport(FAR) as made:
 
-        def lost_at_first(address: happy_eyeballs.Address, options: Any) -> socket.socket | None:
+        def lost_at_first(address: happy_eyeballs.Address, options: Any, device: str) -> socket.socket | None:
             nonlocal begun
             begun += 1
-            return begin((V4, ("127.0.0.1", hole if begun <= 3 else liar.port)), options)
+            return begin((V4, ("127.0.0.1", hole if begun <= 3 else liar.port)), options, device)
 
         monkeypatch.setattr(happy_eyeballs, "_start_connecting", lost_at_first)
         assert Caller(made, f"http://localhost:{liar.port}/").outcome() == 200

@@ -1,0 +1,51 @@
+"""Devices of the networks that the kernel does not prefer, by its tables; `tests/lab/venue` sends photos by them."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from piboothup.uploader.transport.other_networks import other_devices
+
+V4, V6 = socket.AF_INET, socket.AF_INET6
+TITLES = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT"
+
+
+def ipv4(device: str, metric: int, *, to: str = "00000000", mask: str = "00000000", flags: str = "0003") -> str:
+    return f"{device}\t{to}\t010200C0\t{flags}\t0\t0\t{metric}\t{mask}\t0\t0\t0   "
+
+
+def ipv6(device: str, metric: int, *, to: str = "0" * 32, length: str = "00", flags: str = "00000003") -> str:
+    return f"{to} {length} {'0' * 32} 00 {'fe80'.ljust(32, '0')} {metric:08x} 00000001 00000000 {flags} {device:>8}"
+
+
+@pytest.mark.parametrize(
+    ("family", "lines", "found"),
+    [
+        (V4, [TITLES, ipv4("wlan0", 600), ipv4("eth0", 100)], ["wlan0"]),
+        (V4, [TITLES, ipv4("eth0", 100), ipv4("wlan0", 600), ipv4("usb0", 101)], ["usb0", "wlan0"]),
+        (V4, [TITLES, ipv4("wlan0", 600)], []),
+        (V4, [TITLES, ipv4("eth0", 100), ipv4("eth0", 600), ipv4("wlan0", 600)], ["wlan0"]),
+        (V4, [TITLES, ipv4("eth0", 100), ipv4("wlan0", 600, to="0007A8C0", mask="00FFFFFF")], []),
+        (V4, [TITLES, ipv4("eth0", 100), ipv4("*", 0, flags="0201")], []),
+        (V6, [ipv6("wlan0", 600), ipv6("eth0", 100)], ["wlan0"]),
+        (V6, [ipv6("wlan0", 1024), ipv6("lo", 0xFFFFFFFF, flags="00200200")], []),
+        (V6, [ipv6("eth0", 100), ipv6("wlan0", 256, to="fd07".ljust(32, "0"), length="40")], []),
+        (V4, [TITLES, "what is this"], []),
+        (V4, [TITLES, ipv4("eth0", 100, flags="none"), ipv4("wlan0", 600)], []),
+        (V4, [], []),
+    ],
+)
+def test_n38_devices_of_default_routes_but_the_preferred(
+    tmp_path: Path, family: socket.AddressFamily, lines: list[str], found: list[str]
+) -> None:
+    name = "route" if family == V4 else "ipv6_route"
+    (tmp_path / name).write_text("".join(f"{line}\n" for line in lines))
+    assert other_devices(family, tmp_path) == found
+
+
+@pytest.mark.parametrize("family", [V4, V6])
+def test_n38_no_table_of_the_kernel_is_no_other_network(tmp_path: Path, family: socket.AddressFamily) -> None:
+    assert other_devices(family, tmp_path) == []
