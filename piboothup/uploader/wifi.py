@@ -42,6 +42,8 @@ class Wifi:
     signal: int | None = None
     """Percent: 100 from -50 dBm on, 0 up to -100 dBm."""
     problem: Problem | None = None
+    is_missing: bool = False
+    """The radio is on and has joined no network: no problem beside a cable, which may lead nowhere all the same."""
 
 
 def read(interfaces: Path = Path("/sys/class/net"), wireless: Path = Path("/proc/net/wireless")) -> Wifi:
@@ -51,10 +53,10 @@ def read(interfaces: Path = Path("/sys/class/net"), wireless: Path = Path("/proc
         return Wifi()
     ssid = _ssid(device.name)
     percent = signal_percent(_text(wireless), device.name)
-    found = None
+    found, blocked = None, is_blocked(device)
     if not is_wired(interfaces):
-        found = diagnose(is_blocked(device), ssid, _has_address(device.name), percent)
-    return Wifi(ssid, percent if ssid is not None else None, found)
+        found = diagnose(blocked, ssid, _has_address(device.name), percent)
+    return Wifi(ssid, percent if ssid is not None else None, found, is_missing=ssid is None and not blocked)
 
 
 def diagnose(blocked: bool, ssid: str | None, has_address: bool, percent: int | None) -> Problem | None:

@@ -35,7 +35,10 @@ REGISTER = (
 
 
 class WifiMonitor:
-    """Reads the Wi-Fi; while it is connected to no network, has NetworkManager try all that it knows again."""
+    """Reads the Wi-Fi; while it is connected to no network, has NetworkManager try all that it knows again.
+
+    Beside a cable or a modem too, as it may lead nowhere.
+    """
 
     def __init__(self, clock: Clock, read: Callable[[], Wifi] = wifi.read, command: Sequence[str] = REGISTER) -> None:
         self._clock = clock
@@ -52,10 +55,9 @@ class WifiMonitor:
         """The Wi-Fi now. Starts a command at most, and waits for none."""
         self._take_result()
         seen, now_ns = self._read(), self._clock.boottime_ns()
-        code = None if seen.problem is None else seen.problem.code
-        if code == "wifi_no_address":  # it is being joined, perhaps in vain
+        if seen.problem is not None and seen.problem.code == "wifi_no_address":  # it is being joined, perhaps in vain
             return seen
-        if code != "wifi_missing":
+        if not seen.is_missing:
             self._due_ns, self._interval_ns = None, _RETRY_NS
         elif self._due_ns is None:
             self._due_ns = now_ns + self._interval_ns

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from piboothup.problems import problem
+from piboothup.problems import Problem, problem
 from piboothup.uploader import wifi
 from piboothup.uploader.wifi import Wifi, diagnose, signal_percent
 from tests.support.uploader import Desk
@@ -85,7 +85,7 @@ def test_a_machine_without_wifi_has_none_and_no_trouble(interfaces: Interfaces, 
 
 def test_a_wifi_without_a_network_is_told(interfaces: Interfaces) -> None:
     interfaces.wireless("wlan-of-no-one")
-    assert interfaces.read() == Wifi(None, None, problem("wifi_missing"))
+    assert interfaces.read() == Wifi(None, None, problem("wifi_missing"), is_missing=True)
 
 
 def test_a_wifi_that_waits_for_its_country_is_told(interfaces: Interfaces) -> None:
@@ -129,11 +129,11 @@ CABLES = {
 
 @pytest.mark.parametrize(("name", "state", "trouble"), CABLES.values(), ids=CABLES)
 def test_wifi_without_network_no_trouble_with_cable_plugged_in(
-    interfaces: Interfaces, name: str, state: str, trouble: object
+    interfaces: Interfaces, name: str, state: str, trouble: Problem | None
 ) -> None:
     interfaces.wireless("wlan-of-no-one")
     interfaces.wired(name, state)
-    assert interfaces.read().problem == trouble
+    assert interfaces.read() == Wifi(problem=trouble, is_missing=True)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from tests.support.clock import HandClock
 from tests.support.deadline import until
 from tests.support.photos import open_spool
 
-MISSING = Wifi(problem=problem("wifi_missing"))
+MISSING = Wifi(problem=problem("wifi_missing"), is_missing=True)
+BESIDE_A_CABLE = Wifi(is_missing=True)
 JOINED = Wifi("Barn", 80)
 LOOK_S = 3.0
 """Interval at which a service reads the Wi-Fi."""
@@ -73,6 +74,13 @@ def test_n37_without_a_network_all_are_tried_again(box: Box) -> None:
     assert box.look_for(LOOK_S) == 0  # seen for the first time
     assert [box.look_for(each * 60) for each in (1, 1, 1, 4, 5, 5, 4, 1)] == [1, 0, 1, 1, 1, 1, 0, 1]
     assert {call.partition(" ")[2] for call in box.calls()} == {"call"}
+
+
+@pytest.mark.process
+def test_n38_beside_a_cable_networks_are_tried_again_too(box: Box) -> None:
+    """The cable, or a modem that is always plugged in, may lead nowhere."""
+    box.seen = BESIDE_A_CABLE
+    assert box.look_for(LOOK_S + 60) == 1
 
 
 @pytest.mark.process
