@@ -211,6 +211,8 @@ class Transport:
         adapter.close()  # what cut this one, as a hotspot's new address does, has cut the kept ones too, in silence
         if failure is not Outcome.STOPPED:
             guard.lookups.put_last()
+        if failure is Outcome.TLS:
+            guard.lookups.leave_network()
         if guard.is_new_connection and failure in _NO_ANSWER and not is_apart:
             guard.change_packets()
         # Raised here, not where it was caught: it would keep the library's exception as its context, with the URL.

@@ -36,6 +36,8 @@ _OTHER_NETWORKS_AFTER_S = 3.0
 """Time until other networks are tried beside the preferred one, seconds: after the second repetition of a lost SYN.
 At once where that one refuses.
 """
+_LEFT_FOR_S = 600.0
+"""How long other networks go before the preferred one after somebody else answered there, seconds."""
 _RESOLUTION_DELAY_S = 0.05
 """Resolution Delay of RFC 8305, 3, seconds: wait for the other family's look-up."""
 _LATE_LOOKUP_S = 1.0
@@ -67,6 +69,19 @@ class NameLookups:
         """The address that was connected to for the exchange under way; None = a kept connection is used, or none."""
         self._avoided: list[tuple[Any, ...]] = []
         """Addresses that were connected to and gave no answer, or a refusal; the latest last."""
+        self._left_until_s = 0.0
+
+    @property
+    def prefers_others(self) -> bool:
+        """Whether other networks go before the one that the kernel prefers."""
+        return time.monotonic() < self._left_until_s
+
+    def leave_network(self) -> None:
+        """Let other networks go first for a while, or no longer: somebody answered in the server's place.
+
+        A network that wants a sign-in does that for each server, and the kernel goes on to prefer it.
+        """
+        self._left_until_s = 0.0 if self.prefers_others else time.monotonic() + _LEFT_FOR_S
 
     def put_last(self) -> None:
         """Prefer every other address to the one that was connected to: it gave no answer, or a refusal.
@@ -191,6 +206,8 @@ def _race(
     Those of the host's late look-ups are added to `addresses`.
     """
     untried = deque((address, "") for address in addresses)
+    if lookups.prefers_others:
+        untried.extendleft(reversed(_by_other_networks(addresses)))
     running: dict[socket.socket, Address] = {}
     next_s = anew_s = 0.0
     others_s, were_others_tried = time.monotonic() + _OTHER_NETWORKS_AFTER_S, False

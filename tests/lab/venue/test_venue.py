@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -58,6 +59,7 @@ class Venue(Desk):
         (self.folder / "faults.json").write_text(json.dumps(faults))
         words = ["unshare", "--net", sys.executable, "-m", "tests.lab.venue.world"]
         self._world = subprocess.Popen([*words, self.folder, SERVER])
+        self._portal: subprocess.Popen[bytes] | None = None
         self._lay_cable()
         self.until(lambda: self._read("url").startswith("https://"), "the world to begin")
         self.configure(api_url=self._read("url"))
@@ -102,15 +104,37 @@ class Venue(Desk):
 
         `router`: there is one, which drops all; else its address answers nobody.
         """
-        ip("link", "add", "dead", "type", "veth", "peer", "name", "end")
+        ip("link", "add", "other", "type", "veth", "peer", "name", "end")
         ip("link", "set", "end", "up")
-        ip("link", "set", "dead", "up")
-        ip("address", "add", "10.9.9.2/24", "dev", "dead")
+        self._prefer_other()
         if router:
-            ip("neighbour", "add", "10.9.9.1", "lladdr", "02:00:00:00:00:99", "dev", "dead")
+            ip("neighbour", "add", "10.9.9.1", "lladdr", "02:00:00:00:00:99", "dev", "other")
+
+    def plug_in_portal(self) -> None:
+        """Plug in a network that the kernel prefers and that answers in every server's place, with its own name."""
+        Authority(self.folder).write_certificate(self.folder / "portal.pem", "portal.example")
+        port = urlsplit(self._read("url")).port or 0
+        words = ["unshare", "--net", sys.executable, "-m", "tests.lab.venue.portal"]
+        self._portal = portal = subprocess.Popen([*words, self.folder / "portal.pem", SERVER, str(port)])
+        own = Path("/proc/self/ns/net").readlink()
+        self.until(lambda: Path(f"/proc/{portal.pid}/ns/net").readlink() != own, "the portal's namespace")
+        ip("link", "add", "other", "type", "veth", "peer", "name", "portal", "netns", str(portal.pid))
+        there = ["nsenter", "--target", str(portal.pid), "--net", "ip"]
+        for does in (
+            "address add 10.9.9.1/24 dev portal",
+            "link set portal up",
+            f"address add {SERVER}/32 dev portal",
+        ):
+            subprocess.run([*there, *does.split()], check=True, capture_output=True)
+        self._prefer_other()
+        self.until(lambda: _answers(SERVER, port), "the portal to begin")
+
+    def _prefer_other(self) -> None:
+        ip("link", "set", "other", "up")
+        ip("address", "add", "10.9.9.2/24", "dev", "other")
         ip("route", "delete", "default")
         ip("route", "add", "default", "via", "192.168.7.1", "dev", "venue", "metric", "600")
-        ip("route", "add", "default", "via", "10.9.9.1", "dev", "dead", "metric", "100")
+        ip("route", "add", "default", "via", "10.9.9.1", "dev", "other", "metric", "100")
 
     def _read(self, name: str) -> str:
         path = self.folder / name
@@ -138,9 +162,15 @@ class Venue(Desk):
     def end(self) -> None:
         super().end()
         ip("link", "delete", "venue")
-        subprocess.run(["ip", "link", "delete", "dead"], check=False, capture_output=True)
-        self._world.terminate()
-        self._world.wait(PATIENCE_S)
+        subprocess.run(["ip", "link", "delete", "other"], check=False, capture_output=True)
+        for process in filter(None, (self._world, self._portal)):
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+
+def _answers(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
 
 
 @pytest.fixture
@@ -217,3 +247,10 @@ def test_n38_dead_network_is_plugged_in_mid_evening(venue: Venue) -> None:
     venue.plug_in_dead_network(router=True)
     second = venue.take(hint=True)
     venue.until_true(lambda: venue.lies_in(SENT, second), "second photo", 150.0)
+
+
+def test_n38_preferred_network_wants_a_sign_in(venue: Venue) -> None:
+    venue.plug_in_portal()
+    name = venue.take()
+    venue.start(connect=venue.connect)
+    venue.until_in_album(name, 120.0)

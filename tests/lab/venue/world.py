@@ -25,7 +25,7 @@ def main(folder: Path, address: str) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(folder / "certificate.pem")
     pause = threading.Event()
-    while not _is_here(address):
+    while not is_here(address):
         pause.wait(0.02)
     with (
         LocalEventPics(folder / "album", SystemClock(), faults=load_faults(folder / "faults.json")) as album,
@@ -39,7 +39,8 @@ def main(folder: Path, address: str) -> None:
         pause.wait()
 
 
-def _is_here(address: str) -> bool:
+def is_here(address: str) -> bool:
+    """Whether the address is this namespace's by now."""
     with socket.socket() as probe:
         try:
             probe.bind((address, 0))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
+from piboothup.uploader.transport.happy_eyeballs import NameLookups
 from piboothup.uploader.transport.other_networks import other_devices
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -49,3 +51,16 @@ def test_n38_devices_of_default_routes_but_the_preferred(
 @pytest.mark.parametrize("family", [V4, V6])
 def test_n38_no_table_of_the_kernel_is_no_other_network(tmp_path: Path, family: socket.AddressFamily) -> None:
     assert other_devices(family, tmp_path) == []
+
+
+def test_n38_network_in_which_somebody_else_answers_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For ten minutes, or until somebody else answers in the others too."""
+    lookups, now_s = NameLookups(), [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    told = [lookups.prefers_others]
+    for after_s, is_left in ((0.0, True), (599.0, False), (2.0, False), (0.0, True), (0.0, True)):
+        now_s[0] += after_s
+        if is_left:
+            lookups.leave_network()
+        told.append(lookups.prefers_others)
+    assert told == [False, True, True, False, True, False]
