@@ -13,8 +13,8 @@ A number is the photo's place among all that were taken for its event, with thos
 photo that fails its hash, in quarantine or not, is copied as it is into "Damaged". A photo in tmp/ that a power cut
 left whole is copied, one that it left cut is not.
 
-While the booth runs, a photo in held/ is not copied: its guest may still take it back. Its turn comes last, and it is
-copied if it has left held/ by then.
+While the booth runs, a fresh photo in held/ is not copied: its guest may still take it back. Its turn comes last, and
+it is copied if it has left held/ by then. One that lies there for long can't leave, as on a card that is read-only.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ from piboothup.spool.store import Spool
 from piboothup.text import one_line, open_file
 
 DAMAGED_FOLDER = "Damaged"
+_TAKEN_BACK_WITHIN_MS = 300_000
+"""Age up to which a photo may still be taken back, milliseconds: at most a series of shots and `take_back_s`."""
 _READ_AHEAD = 2
 """Photos that are read and checked while one is copied."""
 _LONGEST_TITLE = 80
@@ -216,7 +218,7 @@ class _ExportPlan:
 
     def read(self, name: PhotoName, items: list[SpoolFile]) -> _Read:
         """The photo's bytes, intact ones if any."""
-        if self.booth_runs and os.path.lexists(self._spool.path(name, HELD)):
+        if self.booth_runs and os.path.lexists(self._spool.path(name, HELD)) and self._is_fresh(name):
             return _Read(None, is_held=True)
         moved = [self._spool.path(name, place) for place in _HANDED_ON]
         best, reason = None, ""
@@ -233,6 +235,13 @@ class _ExportPlan:
                 return _Read(content, is_intact=True)
             best = content if best is None else best
         return _Read(best, reason=reason)
+
+    def _is_fresh(self, name: PhotoName) -> bool:
+        """Whether the photo was taken since this power-on, and so lately that its guest may take it back."""
+        clock = self._spool.clock
+        if self._spool.read_boot(name.boot).boot_id != clock.boot_id():
+            return False
+        return clock.boottime_ns() // 1_000_000 - name.boottime_ms < _TAKEN_BACK_WITHIN_MS
 
     def confirm(self) -> None:
         """Confirm all copies. Raises ExportError."""

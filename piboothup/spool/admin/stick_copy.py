@@ -251,7 +251,7 @@ class _Copy:
             self._report = replace(self._report, done=copied, left_s=None)
             self._tell()
         # Some may have been deleted meanwhile to make room: the album has them.
-        self._report = replace(self._report, total=copied + len(exported.damaged))
+        self._report = replace(self._report, total=copied + len(exported.damaged) + exported.held)
         self._tell()
         return CopyState.DAMAGED if exported.damaged else CopyState.DONE
 

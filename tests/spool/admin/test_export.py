@@ -112,6 +112,22 @@ def test_e3_a_held_photo_is_copied_if_it_leaves_held_by_its_turn(
     assert (jpeg(0) in copies(stick).values()) is copied
 
 
+@pytest.mark.parametrize(
+    ("age_s", "boot", "copied"), [(0, "boot-a", 0), (290, "boot-a", 0), (310, "boot-a", 1), (0, "boot-b", 1)]
+)
+def test_e4_a_photo_that_stays_held_is_copied(
+    spool: Spool, stick: Path, clock: HandClock, age_s: float, boot: str, copied: int
+) -> None:
+    """The booth runs, and can't move it: the card is read-only, and is to be changed."""
+    take(spool, jpeg(0), PARTY, HELD)
+    clock.pass_s(age_s)
+    if boot != clock.boot_id():
+        clock.power_on(boot)
+    with spool.lock("booth"):
+        done = export(spool, stick, "Booth 1")
+    assert (done.copied, done.held) == (copied, 1 - copied)
+
+
 def test_e3_a_photo_that_the_booth_writes_is_not_copied(spool: Spool, stick: Path) -> None:
     """It lies whole in tmp/, and its guest may be about to take it back. Without the booth it is what a cut left."""
     name = take(spool, jpeg(0), PARTY, HELD)

@@ -15,9 +15,10 @@ from piboothup.spool.admin import export_target, stick_copy
 from piboothup.spool.admin.stick_copy import KEY_FILE, CopyFolder, CopyJob, CopyReport, CopyState, left_s
 from piboothup.spool.contexts import context_for
 from piboothup.spool.event_titles import AlbumEvent
+from piboothup.spool.listing import HELD
 from piboothup.spool.store import Spool
 from tests.support.clock import HandClock
-from tests.support.photos import jpeg, open_spool, take
+from tests.support.photos import PARTY, jpeg, open_spool, take
 
 JOB = CopyJob(5, "sda1.7", "1A2B-3C4D", "abcd1234", needs_secret=False)
 LATER = replace(JOB, asked_ns=6, needs_secret=True)
@@ -74,6 +75,16 @@ def test_e4_a_second_time_copies_only_what_is_new(spool: Spool, stick: Path, fol
     report = folder.report()
     assert report is not None
     assert (report.done, report.total) == (2, 2)
+
+
+def test_e4_a_photo_that_is_held_is_not_counted_as_copied(spool: Spool, stick: Path, folder: CopyFolder) -> None:
+    take(spool, jpeg(1))
+    held = take(spool, jpeg(2), PARTY, HELD)
+    with spool.lock("booth"):
+        copy(spool, stick, folder)
+    report = folder.report()
+    assert report is not None
+    assert (report.done, report.total, spool.path(held, HELD).exists()) == (1, 2, True)
 
 
 def test_e4_a_copy_that_broke_off_goes_on(
