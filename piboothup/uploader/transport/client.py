@@ -211,9 +211,10 @@ class Transport:
         adapter.close()  # what cut this one, as a hotspot's new address does, has cut the kept ones too, in silence
         if failure is not Outcome.STOPPED:
             guard.lookups.put_last()
-        if failure is Outcome.TLS:
+        is_silent = guard.is_new_connection and failure in _NO_ANSWER and not is_apart
+        if failure is Outcome.TLS or (is_silent and guard.is_in_greeting and guard.has_small_packets):
             guard.lookups.leave_network()
-        if guard.is_new_connection and failure in _NO_ANSWER and not is_apart:
+        if is_silent:
             guard.change_packets()
         # Raised here, not where it was caught: it would keep the library's exception as its context, with the URL.
         if isinstance(request.body, Body) and request.body.read_error is not None:

@@ -37,7 +37,7 @@ _OTHER_NETWORKS_AFTER_S = 3.0
 At once where that one refuses.
 """
 _LEFT_FOR_S = 600.0
-"""How long other networks go before the preferred one after somebody else answered there, seconds."""
+"""How long other networks go before the preferred one after the server did not answer there, seconds."""
 _RESOLUTION_DELAY_S = 0.05
 """Resolution Delay of RFC 8305, 3, seconds: wait for the other family's look-up."""
 _LATE_LOOKUP_S = 1.0
@@ -77,9 +77,10 @@ class NameLookups:
         return time.monotonic() < self._left_until_s
 
     def leave_network(self) -> None:
-        """Let other networks go first for a while, or no longer: somebody answered in the server's place.
+        """Let other networks go first for a while, or no longer: somebody answered in the server's place, or nobody.
 
-        A network that wants a sign-in does that for each server, and the kernel goes on to prefer it.
+        A network that wants a sign-in does that for each server, a filter cuts off each greeting, a modem without a
+        signal connects by itself; and the kernel goes on to prefer it.
         """
         self._left_until_s = 0.0 if self.prefers_others else time.monotonic() + _LEFT_FOR_S
 

@@ -1,8 +1,9 @@
-"""A network that wants a sign-in, as a process in a network namespace of its own: it answers as itself over TLS.
+"""A network that answers in every server's place, as a process in a network namespace of its own.
 
-    python -m tests.lab.venue.portal CERTIFICATE ADDRESS PORT
+    python -m tests.lab.venue.portal BEHAVIOUR CERTIFICATE ADDRESS PORT
 
-It waits until ADDRESS exists.
+BEHAVIOUR: `signs-in` as itself over TLS; `cuts-off` each greeting; `carries-nothing`, but connects. It waits until
+ADDRESS exists.
 """
 
 from __future__ import annotations
@@ -10,26 +11,37 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import struct
 import sys
 import threading
 from pathlib import Path
 
 from tests.lab.venue.world import is_here
 
+RESET = struct.pack("ii", 1, 0)
 
-def main(certificate: Path, address: str, port: int) -> None:
+
+def main(behaviour: str, certificate: Path, address: str, port: int) -> None:
     """Serve for ever."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     pause = threading.Event()
+    held = []
     while not is_here(address):
         pause.wait(0.02)
     with socket.create_server((address, port)) as listener:
         while True:
             connection, _ = listener.accept()
-            with contextlib.suppress(OSError), tls.wrap_socket(connection, server_side=True) as guest:
-                guest.recv(1)
+            if behaviour == "carries-nothing":
+                held.append(connection)
+            elif behaviour == "cuts-off":
+                connection.recv(65536)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                connection.close()
+            else:
+                with contextlib.suppress(OSError), tls.wrap_socket(connection, server_side=True) as guest:
+                    guest.recv(1)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

@@ -110,11 +110,11 @@ class Venue(Desk):
         if router:
             ip("neighbour", "add", "10.9.9.1", "lladdr", "02:00:00:00:00:99", "dev", "other")
 
-    def plug_in_portal(self) -> None:
-        """Plug in a network that the kernel prefers and that answers in every server's place, with its own name."""
+    def plug_in_portal(self, behaviour: str) -> None:
+        """Plug in a network that the kernel prefers and that answers in every server's place: see `portal`."""
         Authority(self.folder).write_certificate(self.folder / "portal.pem", "portal.example")
         port = urlsplit(self._read("url")).port or 0
-        words = ["unshare", "--net", sys.executable, "-m", "tests.lab.venue.portal"]
+        words = ["unshare", "--net", sys.executable, "-m", "tests.lab.venue.portal", behaviour]
         self._portal = portal = subprocess.Popen([*words, self.folder / "portal.pem", SERVER, str(port)])
         own = Path("/proc/self/ns/net").readlink()
         self.until(lambda: Path(f"/proc/{portal.pid}/ns/net").readlink() != own, "the portal's namespace")
@@ -249,8 +249,9 @@ def test_n38_dead_network_is_plugged_in_mid_evening(venue: Venue) -> None:
     venue.until_true(lambda: venue.lies_in(SENT, second), "second photo", 150.0)
 
 
-def test_n38_preferred_network_wants_a_sign_in(venue: Venue) -> None:
-    venue.plug_in_portal()
+@pytest.mark.parametrize("behaviour", ["signs-in", "cuts-off", "carries-nothing"])
+def test_n38_preferred_network_answers_by_itself(venue: Venue, behaviour: str) -> None:
+    venue.plug_in_portal(behaviour)
     name = venue.take()
     venue.start(connect=venue.connect)
     venue.until_in_album(name, 120.0)

@@ -67,6 +67,7 @@ def drops(liar: Liar, connection: socket.socket) -> None:
 
 
 def resets(_: Liar, connection: socket.socket) -> None:
+    greeting(connection)  # a connection that is reset earlier was none
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
