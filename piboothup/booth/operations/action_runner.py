@@ -285,7 +285,8 @@ class ActionRunner:
         taken_for = {name.context for place in COMMITTED for name in self._spool.names(place)}
         if not album_id or not is_open or context.id in taken_for:
             return ""
-        return album_id if self._take_settings(BoothCode(link_id=code.link_id, album_id=album_id)) else ""
+        answer = self._take_settings(BoothCode(link_id=code.link_id, album_id=album_id))
+        return album_id if answer.outcome is Outcome.DONE else ""
 
     def _waits(self, turns: Iterator[int]) -> bool:
         """Wait a moment for the uploader, which a new key starts anew; False at the end of `turns`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -396,6 +397,32 @@ def test_u12_an_event_of_a_new_key_has_its_album_chosen(box: Box, root: Root, na
     went = contexts.read_record(box.spool.directory / CONTEXTS, waits.context).context_of(waits.order)
     assert went is not None
     assert (went.link_id, went.album_id) == ("mnop3456", album_id)
+
+
+def test_u12_photos_go_along_to_the_album_that_is_in_force(box: Box, root: Root) -> None:
+    """Root's helper has no room for the album: the event is in force without one."""
+    box.config = dataclasses.replace(box.config, eventpics=dataclasses.replace(box.config.eventpics, link_id=""))
+    waits = take(open_spool(box.spool.directory, box.clock), jpeg(1), context_for("", "", "before"))
+    status.write(box.runtime, "uploader", {"state": "idle", "events_seen": 1})
+
+    def refuse(values: Mapping[str, object]) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    def list_albums() -> None:
+        box.spool.write_events([*EVENTS, NEW_EVENT])
+        root.verbs["settings"] = refuse
+
+    root.on_join = list_albums
+    await_code(box)
+    hold(box, BoothCode(Secret(KEY), "mnop3456", wifi=BARN))
+    asked(box, PageKind.CODE_BOOTH)
+    box.choose("use_code", "take_along")
+    assert told(box).text_key == "code_taken_along"
+    assert box._service is not None
+    assert box._service._settings_store.active.context == context_for("mnop3456", "", "")
+    went = contexts.read_record(box.spool.directory / CONTEXTS, waits.context).context_of(waits.order)
+    assert went is not None
+    assert (went.link_id, went.album_id) == ("mnop3456", "")
 
 
 @pytest.mark.parametrize("place", COMMITTED)
