@@ -117,6 +117,8 @@ class Transport:
         """
         if not self.allows(url.reveal()):
             raise LinkError(Outcome.UNUSABLE)
+        if self.guard.lookups.is_return_due:
+            self.close()
         request = Request(method, url, headers, body if body is None or isinstance(body, bytes) else Body(body))
         deadline_ns = self._deadline_ns(deadline_s)
         answer = self._send_with_trusted_time(request, deadline_ns)
@@ -153,6 +155,7 @@ class Transport:
         """Close the kept connections."""
         self._adapter.close()
         self._known_time_adapter.close()
+        self.guard.lookups.forget_networks()
 
     def _deadline_ns(self, deadline_s: float) -> int:
         return self._clock.boottime_ns() + int(deadline_s * 1e9)

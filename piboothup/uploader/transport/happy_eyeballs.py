@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import selectors
 import socket
 import threading
@@ -38,6 +39,8 @@ At once where that one refuses.
 """
 _LEFT_FOR_S = 600.0
 """How long other networks go before the preferred one after the server did not answer there, seconds."""
+_KEPT_S = 60.0
+"""How long connections by another network are kept, seconds: it may be a modem's, whose volume costs money."""
 _RESOLUTION_DELAY_S = 0.05
 """Resolution Delay of RFC 8305, 3, seconds: wait for the other family's look-up."""
 _LATE_LOOKUP_S = 1.0
@@ -70,6 +73,21 @@ class NameLookups:
         self._avoided: list[tuple[Any, ...]] = []
         """Addresses that were connected to and gave no answer, or a refusal; the latest last."""
         self._left_until_s = 0.0
+        self._return_s = math.inf
+
+    @property
+    def is_return_due(self) -> bool:
+        """Whether connections were made by another network so long ago that the preferred one may be back."""
+        return time.monotonic() >= self._return_s
+
+    def note_network(self, device: str) -> None:
+        """Note that a connection was made by this device; "" = as the kernel prefers."""
+        if device:
+            self._return_s = min(self._return_s, time.monotonic() + _KEPT_S)
+
+    def forget_networks(self) -> None:
+        """Note that all connections are closed."""
+        self._return_s = math.inf
 
     @property
     def prefers_others(self) -> bool:
@@ -168,11 +186,12 @@ def connect(
         attach(wake)
         addresses = lookups.addresses(host, port, until_s, wake, woken)
         try:
-            made, lookups.connected = _race(host, port, addresses, lookups, until_s, options, woken)
+            made, lookups.connected, device = _race(host, port, addresses, lookups, until_s, options, woken)
         except NotConnected:
             if not is_loopback(host) and all(is_loopback(target[0]) for _, target in addresses):
                 raise NameBlocked from None  # filters that lead to this machine instead
             raise
+    lookups.note_network(device)
     made.settimeout(timeout_s)
     return made
 
@@ -201,15 +220,15 @@ def _race(
     until_s: float,
     options: Sequence[Option],
     woken: socket.socket,
-) -> tuple[socket.socket, tuple[Any, ...]]:
-    """The first connection to any of the addresses, and to which; the other attempts are closed.
+) -> tuple[socket.socket, tuple[Any, ...], str]:
+    """The first connection to any of the addresses, to which, and by which device; the other attempts are closed.
 
     Those of the host's late look-ups are added to `addresses`.
     """
     untried = deque((address, "") for address in addresses)
     if lookups.prefers_others:
         untried.extendleft(reversed(_by_other_networks(addresses)))
-    running: dict[socket.socket, Address] = {}
+    running: dict[socket.socket, tuple[Address, str]] = {}
     next_s = anew_s = 0.0
     others_s, were_others_tried = time.monotonic() + _OTHER_NETWORKS_AFTER_S, False
     with selectors.DefaultSelector() as selector:
@@ -227,7 +246,7 @@ def _race(
                     anew_s = now_s + _RETRY_ALL_AFTER_S
                     address, device = untried.popleft()
                     if (attempt := _start_connecting(address, options, device)) is not None:
-                        running[attempt] = address
+                        running[attempt] = address, device
                         selector.register(attempt, selectors.EVENT_WRITE)
                         next_s = now_s + _ATTEMPT_DELAY_S
                     continue
@@ -240,9 +259,9 @@ def _race(
                         continue
                     attempt = cast(socket.socket, key.fileobj)
                     selector.unregister(attempt)
-                    _, target = running.pop(attempt)
+                    (_, target), device = running.pop(attempt)
                     if attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
-                        return attempt, target
+                        return attempt, target, device
                     attempt.close()
                     next_s = now_s
         finally:

@@ -23,6 +23,7 @@ import pytest
 from piboothup.simulator.server import DEMO_KEY
 from piboothup.spool.listing import SENT
 from piboothup.spool.names import PhotoName
+from piboothup.uploader.transport import happy_eyeballs
 from piboothup.uploader.transport.messages import Limits
 from tests.support.ca import Authority, Connect
 from tests.support.deadline import PATIENCE_S
@@ -247,6 +248,30 @@ def test_n38_dead_network_is_plugged_in_mid_evening(venue: Venue) -> None:
     venue.plug_in_dead_network(router=True)
     second = venue.take(hint=True)
     venue.until_true(lambda: venue.lies_in(SENT, second), "second photo", 150.0)
+
+
+def test_n38_preferred_network_that_is_back_is_used_again(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other may be a modem's, whose volume costs money: a connection that is in use would be kept for ever."""
+    monkeypatch.setattr(happy_eyeballs, "_KEPT_S", 5.0)
+    venue.plug_in_dead_network(router=True)
+    by: list[str] = []
+    real = happy_eyeballs.NameLookups.note_network
+
+    def note(lookups: happy_eyeballs.NameLookups, device: str) -> None:
+        by.append(device)
+        real(lookups, device)
+
+    monkeypatch.setattr(happy_eyeballs.NameLookups, "note_network", note)
+    name = venue.take()
+    venue.start(connect=venue.connect)
+    venue.until_in_album(name, 60.0)
+    assert set(by) == {"venue"}
+    ip("route", "delete", "default", "dev", "other")
+    until_s = time.monotonic() + PATIENCE_S
+    while by[-1]:
+        assert time.monotonic() < until_s
+        name = venue.take(hint=True)
+        venue.until_true(lambda name=name: venue.lies_in(SENT, name), "photo", 30.0)
 
 
 @pytest.mark.parametrize("behaviour", ["signs-in", "cuts-off", "carries-nothing"])

@@ -64,3 +64,16 @@ def test_n38_network_in_which_somebody_else_answers_is_left(monkeypatch: pytest.
             lookups.leave_network()
         told.append(lookups.prefers_others)
     assert told == [False, True, True, False, True, False]
+
+
+def test_n38_connection_by_another_network_is_kept_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first one on, as it may be a modem's; those that the kernel has led change nothing."""
+    lookups, now_s = NameLookups(), [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    told = []
+    for after_s, device in ((0.0, ""), (100.0, "wwan0"), (40.0, "wwan0"), (19.0, ""), (2.0, "wwan0")):
+        now_s[0] += after_s
+        lookups.note_network(device)
+        told.append(lookups.is_return_due)
+    lookups.forget_networks()
+    assert (told, lookups.is_return_due) == ([False, False, False, False, True], False)
