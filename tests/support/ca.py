@@ -37,9 +37,9 @@ class Authority:
         self._authority.issue_cert(host, not_before=begin, not_after=end).configure_cert(context)
         return context
 
-    def write_certificate(self, file: Path, host: str) -> None:
-        """Write a certificate for `host` and its key, for a server in another process."""
-        self._authority.issue_cert(host).private_key_and_cert_chain_pem.write_to_path(str(file))
+    def write_certificate(self, file: Path, *hosts: str) -> None:
+        """Write a certificate for `hosts` and its key, for a server in another process."""
+        self._authority.issue_cert(*hosts).private_key_and_cert_chain_pem.write_to_path(str(file))
 
 
 class Connect:

@@ -50,6 +50,8 @@ _LIBRARY_ERRORS: Final = (
     *(HTTPException, OSError, ValueError),
 )
 _NO_ANSWER: Final = (Outcome.TIMEOUT, Outcome.RESET)
+_ANOTHERS_ANSWER: Final = (Outcome.TLS, Outcome.BLOCKED, Outcome.DNS)
+"""Failures for which this network, or its name server, may be to blame and not the server."""
 _MAX_REDIRECTS: Final = 3
 _PLAIN_SERVER: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 """Name or address, and port. Parsers disagree about anything else there, as a backslash or user info."""
@@ -215,7 +217,7 @@ class Transport:
         if failure is not Outcome.STOPPED:
             guard.lookups.put_last()
         is_silent = guard.is_new_connection and failure in _NO_ANSWER and not is_apart
-        if failure is Outcome.TLS or (is_silent and guard.is_in_greeting and guard.has_small_packets):
+        if failure in _ANOTHERS_ANSWER or (is_silent and guard.is_in_greeting and guard.has_small_packets):
             guard.lookups.leave_network()
         if is_silent:
             guard.change_packets()

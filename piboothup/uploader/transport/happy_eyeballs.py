@@ -24,6 +24,7 @@ from typing import Any, cast
 
 from piboothup.config import is_loopback
 from piboothup.uploader.transport.errors import NameBlocked, NotConnected
+from piboothup.uploader.transport.other_lookups import addresses_by_others
 from piboothup.uploader.transport.other_networks import other_devices
 
 _ATTEMPT_DELAY_S = 0.25
@@ -97,8 +98,8 @@ class NameLookups:
     def leave_network(self) -> None:
         """Let other networks go first for a while, or no longer: somebody answered in the server's place, or nobody.
 
-        A network that wants a sign-in does that for each server, a filter cuts off each greeting, a modem without a
-        signal connects by itself; and the kernel goes on to prefer it.
+        A network that wants a sign-in does that for each server, a filter cuts off each greeting or denies the name,
+        a modem without a signal connects by itself; and the kernel goes on to prefer it.
         """
         self._left_until_s = 0.0 if self.prefers_others else time.monotonic() + _LEFT_FOR_S
 
@@ -161,7 +162,8 @@ class NameLookups:
         now_s = time.monotonic()
         if found is None or now_s - begun_s >= longest_s:
             found = Future()
-            threading.Thread(target=_resolve, args=(found, host, port, family), name="look-up", daemon=True).start()
+            given = (found, host, port, family, self.prefers_others)
+            threading.Thread(target=_resolve, args=given, name="look-up", daemon=True).start()
             longest_s = min(max(_NEW_LOOKUP_S, 2 * longest_s), _NEW_LOOKUP_MAX_S)
             self._running[host, port, family] = found, now_s, longest_s
         return found
@@ -295,9 +297,11 @@ def _start_connecting(address: Address, options: Sequence[Option], device: str) 
     return None
 
 
-def _resolve(found: _Found, host: str, port: int, family: socket.AddressFamily) -> None:
+def _resolve(found: _Found, host: str, port: int, family: socket.AddressFamily, by_others: bool) -> None:
     try:
-        listed = socket.getaddrinfo(host.strip("[]"), port, family, socket.SOCK_STREAM)
+        listed = []
+        for name in (addresses_by_others(host, family) if by_others else ()) or (host.strip("[]"),):
+            listed += socket.getaddrinfo(name, port, family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:  # UnicodeError: no host can be called that
         found.set_exception(error)
     else:

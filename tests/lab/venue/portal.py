@@ -1,9 +1,9 @@
 """A network that answers in every server's place, as a process in a network namespace of its own.
 
-    python -m tests.lab.venue.portal BEHAVIOUR CERTIFICATE ADDRESS PORT
+    python -m tests.lab.venue.portal BEHAVIOUR CERTIFICATE ADDRESS PORT NAME_SERVER
 
-BEHAVIOUR: `signs-in` as itself over TLS; `cuts-off` each greeting; `carries-nothing`, but connects. It waits until
-ADDRESS exists.
+BEHAVIOUR: `signs-in` as itself over TLS; `cuts-off` each greeting; `carries-nothing`, but connects. Its name server
+has its own address for each name. It waits until both addresses exist.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ import threading
 from pathlib import Path
 
 from tests.lab.venue.world import is_here
+from tests.support.name_server import NameServer
 
 RESET = struct.pack("ii", 1, 0)
 
 
-def main(behaviour: str, certificate: Path, address: str, port: int) -> None:
+def main(behaviour: str, certificate: Path, address: str, port: int, name_server: str) -> None:
     """Serve for ever."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     pause = threading.Event()
     held = []
-    while not is_here(address):
+    while not (is_here(address) and is_here(name_server)):
         pause.wait(0.02)
-    with socket.create_server((address, port)) as listener:
+    with NameServer(name_server, (name_server, 53)), socket.create_server(("", port)) as listener:
         while True:
             connection, _ = listener.accept()
             if behaviour == "carries-nothing":
@@ -44,4 +45,4 @@ def main(behaviour: str, certificate: Path, address: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5])

@@ -6,6 +6,7 @@ busy machine keeps the box from running.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -32,6 +33,9 @@ from tests.support.uploader import Desk
 
 SERVER, SERVER6 = "9.9.9.9", "2620:fe::9"
 """Public addresses, as a photo is sent to no private address; here they lead only to the other namespace."""
+NAME = "api.eventpics.example"
+ROUTER, PORTAL = "192.168.7.1", "10.9.9.1"
+"""Routers and name servers: of the venue, and of the other network."""
 HANGS_ONCE = [{"call": "put", "stall_s": 3600, "times": 1}]
 
 
@@ -56,11 +60,12 @@ class Venue(Desk):
         authority = Authority(root)
         self.connect = Connect(authority, http_port=80, limits=Limits())
         self.patient = Connect(authority, http_port=80)
-        authority.write_certificate(self.folder / "certificate.pem", SERVER)
+        authority.write_certificate(self.folder / "certificate.pem", SERVER, NAME)
         (self.folder / "faults.json").write_text(json.dumps(faults))
         words = ["unshare", "--net", sys.executable, "-m", "tests.lab.venue.world"]
-        self._world = subprocess.Popen([*words, self.folder, SERVER])
+        self._world = subprocess.Popen([*words, self.folder, SERVER, ROUTER])
         self._portal: subprocess.Popen[bytes] | None = None
+        self._mounted = contextlib.ExitStack()
         self._lay_cable()
         self.until(lambda: self._read("url").startswith("https://"), "the world to begin")
         self.configure(api_url=self._read("url"))
@@ -73,7 +78,7 @@ class Venue(Desk):
         ip("link", "add", "venue", "type", "veth", "peer", "name", "world", "netns", str(self._world.pid))
         for words in (
             "link set lo up",
-            "address add 192.168.7.1/24 dev world",
+            f"address add {ROUTER}/24 dev world",
             f"address add {SERVER}/32 dev world",
             "address add fd07::1/64 dev world nodad",
             "link set world up",
@@ -98,7 +103,7 @@ class Venue(Desk):
         if before:
             ip("address", "delete", f"{before}/24", "dev", "venue")
         ip("address", "add", f"{address}/24", "dev", "venue")
-        ip("route", "replace", "default", "via", "192.168.7.1")
+        ip("route", "replace", "default", "via", ROUTER)
 
     def plug_in_dead_network(self, *, router: bool) -> None:
         """Plug in a network that the kernel prefers and that leads nowhere: a switch, or a modem without a signal.
@@ -109,20 +114,20 @@ class Venue(Desk):
         ip("link", "set", "end", "up")
         self._prefer_other()
         if router:
-            ip("neighbour", "add", "10.9.9.1", "lladdr", "02:00:00:00:00:99", "dev", "other")
+            ip("neighbour", "add", PORTAL, "lladdr", "02:00:00:00:00:99", "dev", "other")
 
     def plug_in_portal(self, behaviour: str) -> None:
         """Plug in a network that the kernel prefers and that answers in every server's place: see `portal`."""
         Authority(self.folder).write_certificate(self.folder / "portal.pem", "portal.example")
         port = urlsplit(self._read("url")).port or 0
         words = ["unshare", "--net", sys.executable, "-m", "tests.lab.venue.portal", behaviour]
-        self._portal = portal = subprocess.Popen([*words, self.folder / "portal.pem", SERVER, str(port)])
+        self._portal = portal = subprocess.Popen([*words, self.folder / "portal.pem", SERVER, str(port), PORTAL])
         own = Path("/proc/self/ns/net").readlink()
         self.until(lambda: Path(f"/proc/{portal.pid}/ns/net").readlink() != own, "the portal's namespace")
         ip("link", "add", "other", "type", "veth", "peer", "name", "portal", "netns", str(portal.pid))
         there = ["nsenter", "--target", str(portal.pid), "--net", "ip"]
         for does in (
-            "address add 10.9.9.1/24 dev portal",
+            f"address add {PORTAL}/24 dev portal",
             "link set portal up",
             f"address add {SERVER}/32 dev portal",
         ):
@@ -130,12 +135,18 @@ class Venue(Desk):
         self._prefer_other()
         self.until(lambda: _answers(SERVER, port), "the portal to begin")
 
+    def have_name_servers(self, *servers: str) -> None:
+        """Have them asked in this order, as NetworkManager has it: the lab has mounts of its own."""
+        (self.folder / "resolv.conf").write_text("".join(f"nameserver {server}\n" for server in servers))
+        subprocess.run(["mount", "--bind", self.folder / "resolv.conf", "/etc/resolv.conf"], check=True)
+        self._mounted.callback(subprocess.run, ["umount", "/etc/resolv.conf"], check=True)
+
     def _prefer_other(self) -> None:
         ip("link", "set", "other", "up")
         ip("address", "add", "10.9.9.2/24", "dev", "other")
         ip("route", "delete", "default")
-        ip("route", "add", "default", "via", "192.168.7.1", "dev", "venue", "metric", "600")
-        ip("route", "add", "default", "via", "10.9.9.1", "dev", "other", "metric", "100")
+        ip("route", "add", "default", "via", ROUTER, "dev", "venue", "metric", "600")
+        ip("route", "add", "default", "via", PORTAL, "dev", "other", "metric", "100")
 
     def _read(self, name: str) -> str:
         path = self.folder / name
@@ -162,6 +173,7 @@ class Venue(Desk):
 
     def end(self) -> None:
         super().end()
+        self._mounted.close()
         ip("link", "delete", "venue")
         subprocess.run(["ip", "link", "delete", "other"], check=False, capture_output=True)
         for process in filter(None, (self._world, self._portal)):
@@ -221,7 +233,7 @@ def test_n01_photo_taken_with_cable_out_arrives_once_back(venue: Venue) -> None:
     second = venue.take(hint=True)
     venue.until_true(lambda: venue.said()["state"] != "idle", "word of it", 20.0)
     ip("link", "set", "venue", "up")
-    ip("route", "replace", "default", "via", "192.168.7.1")
+    ip("route", "replace", "default", "via", ROUTER)
     venue.until_true(lambda: venue.lies_in(SENT, second), "second photo", 35.0)
     assert DEMO_KEY not in json.dumps(venue.said())
 
@@ -277,6 +289,19 @@ def test_n38_preferred_network_that_is_back_is_used_again(venue: Venue, monkeypa
 @pytest.mark.parametrize("behaviour", ["signs-in", "cuts-off", "carries-nothing"])
 def test_n38_preferred_network_answers_by_itself(venue: Venue, behaviour: str) -> None:
     venue.plug_in_portal(behaviour)
+    name = venue.take()
+    venue.start(connect=venue.connect)
+    venue.until_in_album(name, 120.0)
+
+
+@pytest.mark.parametrize("behaviour", ["signs-in", "cuts-off", "carries-nothing"])
+def test_n38_preferred_network_lies_about_names(venue: Venue, behaviour: str) -> None:
+    """Its name server stands first and gives its own address for each name, as of a modem without a signal."""
+    port = urlsplit(venue.config.eventpics.api_url).port
+    venue.configure(api_url=f"https://{NAME}:{port}")
+    venue.have_name_servers(PORTAL, ROUTER)
+    venue.plug_in_portal(behaviour)
+    assert socket.gethostbyname(NAME) == PORTAL
     name = venue.take()
     venue.start(connect=venue.connect)
     venue.until_in_album(name, 120.0)

@@ -1,9 +1,9 @@
-"""The world beyond a venue's Wi-Fi, as a process in a network namespace of its own: EventPics behind TLS.
+"""The world beyond a venue's Wi-Fi, as a process in a network namespace of its own: EventPics behind TLS, and DNS.
 
-    python -m tests.lab.venue.world FOLDER ADDRESS
+    python -m tests.lab.venue.world FOLDER ADDRESS NAME_SERVER
 
 FOLDER holds certificate.pem, faults.json, the album, and for the tests: `url`, once it serves, and `uploading`, once
-a PUT has begun. It waits until ADDRESS exists.
+a PUT has begun. It waits until both addresses exist.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from pathlib import Path
 from piboothup.clock import SystemClock
 from piboothup.simulator.faults import load_faults
 from piboothup.simulator.server import LocalEventPics
+from tests.support.name_server import NameServer
 from tests.support.server import Liar, brings_to
 
 
-def main(folder: Path, address: str) -> None:
+def main(folder: Path, address: str, name_server: str) -> None:
     """Serve for ever."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(folder / "certificate.pem")
     pause = threading.Event()
-    while not is_here(address):
+    while not (is_here(address) and is_here(name_server)):
         pause.wait(0.02)
     with (
+        NameServer(address, (name_server, 53)),
         LocalEventPics(folder / "album", SystemClock(), faults=load_faults(folder / "faults.json")) as album,
         Liar(brings_to(album.port), tls=tls, host=address) as front,
     ):
@@ -50,4 +52,4 @@ def is_here(address: str) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
