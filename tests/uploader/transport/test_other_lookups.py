@@ -11,6 +11,7 @@ import pytest
 from piboothup.uploader.transport import other_lookups
 from piboothup.uploader.transport.other_lookups import addresses_by_others, ask
 from tests.support.name_server import NameServer
+from tests.support.users import UPLOADER, user
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 HOST, ADDRESS = "api.eventpics.example", "9.9.9.9"
@@ -81,3 +82,11 @@ def test_n38_without_name_servers_nobody_is_asked(resolv_conf: Path, tmp_path: P
     resolv_conf.write_text("nameserver 127.0.0.2\n")
     assert addresses_by_others(HOST, V4, resolv_conf) == []
     assert addresses_by_others(HOST, V4, tmp_path / "none") == []
+
+
+def test_n38_another_networks_device_needs_no_right(server: NameServer) -> None:
+    """The uploader has none (the kernel asks for one where a device is bound already)."""
+    with user(UPLOADER), socket.socket() as bound:
+        assert ask(HOST, V4, server.where, "lo") == [ADDRESS]
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
+        assert bound.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16) == b"lo\0"
