@@ -38,7 +38,7 @@ class Authority:
         return context
 
     def write_certificate(self, file: Path, *hosts: str) -> None:
-        """Write a certificate for `hosts` and its key, for a server in another process."""
+        """Write a certificate for all `hosts` and its key, for a server in another process."""
         self._authority.issue_cert(*hosts).private_key_and_cert_chain_pem.write_to_path(str(file))
 
 

@@ -1,56 +1,40 @@
-"""Name server that answers each question with one IPv4 address, as that of a network that wants a sign-in does."""
+"""A small name server, for real look-ups."""
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import struct
-import threading
+from collections.abc import Mapping
 
-A = 1
-"""Type of a question for an IPv4 address (RFC 1035, 3.2.2)."""
+_ANSWERED, _NO_SUCH_NAME = 0x8180, 0x8183
 
 
-class NameServer:
-    """Server on `where`; `asked` collects the names."""
+def answer(question: bytes, names: Mapping[str, str]) -> bytes:
+    """The answer to a question for IPv4 or IPv6 addresses: those of `names`, reached by an alias, or an error."""
+    at, labels = 12, []
+    while question[at]:
+        labels.append(question[at + 1 : at + 1 + question[at]].decode())
+        at += 1 + question[at]
+    asked = question[12 : at + 5]
+    kind = int.from_bytes(question[at + 1 : at + 3], "big")
+    address = names.get(".".join(labels))
+    family = socket.AF_INET6 if address is not None and ":" in address else socket.AF_INET
+    records = []
+    if address is not None and kind == (28 if family == socket.AF_INET6 else 1):
+        bytes_of = socket.inet_pton(family, address)
+        alias = b"\x05alias\xc0\x0c"
+        records.append(b"\xc0\x0c" + struct.pack(">2HIH", 5, 1, 60, len(alias)) + alias)
+        target = struct.pack(">H", 0xC000 + 12 + len(asked) + 12)
+        records.append(target + struct.pack(">2HIH", kind, 1, 60, len(bytes_of)) + bytes_of)
+    flags = _NO_SUCH_NAME if address is None else _ANSWERED
+    return question[:2] + struct.pack(">5H", flags, 1, len(records), 0, 0) + asked + b"".join(records)
 
-    def __init__(self, address: str, where: tuple[str, int] = ("127.0.0.1", 0)) -> None:
-        self.asked: list[str] = []
-        self.answer = self.records
-        """Makes the whole answer of a question; for tests that lie."""
-        self._address = socket.inet_aton(address)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(where)
-        self.where: tuple[str, int] = self._socket.getsockname()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
 
-    def __enter__(self) -> NameServer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RD)  # not connected, and yet it ends the wait
-        self._thread.join()
-        self._socket.close()
-
-    def records(self, question: bytes) -> bytes:
-        """An alias, then its address, both by reference to the name that was asked for (RFC 1035, 4.1.4)."""
-        end = question.index(0, 12) + 5
-        (kind,) = struct.unpack_from("!H", question, end - 4)
-        alias = b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 60, 8) + b"\5other\xc0\x0c"
-        address = b"\5other\xc0\x0c" + struct.pack("!HHIH", A, 1, 60, 4) + self._address
-        found = (alias, address) if kind == A else (alias,)
-        return question[:2] + struct.pack("!HHHHH", 0x8180, 1, len(found), 0, 0) + question[12:end] + b"".join(found)
-
-    def _serve(self) -> None:
-        while True:
-            question, client = self._socket.recvfrom(512)
-            if not question:
-                return
-            labels, at = [], 12
-            while length := question[at]:
-                labels.append(question[at + 1 : at + 1 + length].decode())
-                at += 1 + length
-            self.asked.append(".".join(labels))
-            self._socket.sendto(self.answer(question), client)
+def serve_names(server: socket.socket, names: Mapping[str, str]) -> None:
+    """Answer until the socket is closed."""
+    while True:
+        try:
+            question, guest = server.recvfrom(512)
+            server.sendto(answer(question, names), guest)
+        except OSError:  # closed
+            return

@@ -18,13 +18,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from itertools import chain, zip_longest
 from typing import Any, cast
 
 from piboothup.config import is_loopback
 from piboothup.uploader.transport.errors import NameBlocked, NotConnected
-from piboothup.uploader.transport.other_lookups import addresses_by_others
+from piboothup.uploader.transport.name_servers import Address, Found, resolve, resolve_late
 from piboothup.uploader.transport.other_networks import other_devices
 
 _ATTEMPT_DELAY_S = 0.25
@@ -52,15 +51,11 @@ waits for a name server's answer over TCP without end, and such a look-up keeps 
 """
 _MAX_AVOIDED = 32
 """How many addresses to be tried last are known: a storage has new ones every few minutes."""
-_NOWHERE = ("0.0.0.0", "::")
-"""What many filters answer in place of a blocked name's address. The kernel would take it for this machine."""
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
 
 HasLocalAddress = Callable[[socket.socket], bool]
 Option = tuple[int, int, int | bytes]
-Address = tuple[socket.AddressFamily, Any]
-_Found = Future[list[Address]]
-_LookUp = tuple[_Found, float, float]
+_LookUp = tuple[Found, float, float]
 """What is found; when it began; and the age at which another is begun, both in seconds."""
 
 
@@ -157,13 +152,15 @@ class NameLookups:
                 found += lookup.result() if lookup.exception() is None else []
         return found
 
-    def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> _Found:
+    def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> Found:
         found, begun_s, longest_s = self._running.get((host, port, family), (None, 0.0, 0.0))
         now_s = time.monotonic()
         if found is None or now_s - begun_s >= longest_s:
-            found = Future()
-            given = (found, host, port, family, self.prefers_others)
-            threading.Thread(target=_resolve, args=given, name="look-up", daemon=True).start()
+            found = Found()
+            words, by_others = (found, host, port, family), self.prefers_others
+            threading.Thread(target=resolve, args=(*words, by_others), name="look-up", daemon=True).start()
+            if not by_others and any(map(other_devices, _FAMILIES)):
+                threading.Thread(target=resolve_late, args=words, name="late look-up", daemon=True).start()
             longest_s = min(max(_NEW_LOOKUP_S, 2 * longest_s), _NEW_LOOKUP_MAX_S)
             self._running[host, port, family] = found, now_s, longest_s
         return found
@@ -295,17 +292,6 @@ def _start_connecting(address: Address, options: Sequence[Option], device: str) 
             return made
     made.close()
     return None
-
-
-def _resolve(found: _Found, host: str, port: int, family: socket.AddressFamily, by_others: bool) -> None:
-    try:
-        listed = []
-        for name in (addresses_by_others(host, family) if by_others else ()) or (host.strip("[]"),):
-            listed += socket.getaddrinfo(name, port, family, socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # UnicodeError: no host can be called that
-        found.set_exception(error)
-    else:
-        found.set_result([(info[0], info[4]) for info in listed if info[4][0] not in _NOWHERE])
 
 
 def _wake(wake: socket.socket) -> None:

@@ -26,8 +26,10 @@ from piboothup.spool.listing import SENT
 from piboothup.spool.names import PhotoName
 from piboothup.uploader.transport import happy_eyeballs
 from piboothup.uploader.transport.messages import Limits
+from tests.lab.venue.world import NAME, NAME_SERVER
 from tests.support.ca import Authority, Connect
 from tests.support.deadline import PATIENCE_S
+from tests.support.name_server import serve_names
 from tests.support.photos import jpeg
 from tests.support.uploader import Desk
 
@@ -80,6 +82,7 @@ class Venue(Desk):
             "link set lo up",
             f"address add {ROUTER}/24 dev world",
             f"address add {SERVER}/32 dev world",
+            f"address add {NAME_SERVER}/32 dev world",
             "address add fd07::1/64 dev world nodad",
             "link set world up",
         ):
@@ -115,6 +118,13 @@ class Venue(Desk):
         self._prefer_other()
         if router:
             ip("neighbour", "add", PORTAL, "lladdr", "02:00:00:00:00:99", "dev", "other")
+
+    def name_servers(self, *servers: str) -> None:
+        """Write these into /etc/resolv.conf, as NetworkManager does; EventPics is found by its name from now on."""
+        own = self.folder / "resolv.conf"
+        own.write_text("".join(f"nameserver {server}\n" for server in servers))
+        subprocess.run(["mount", "--bind", own, "/etc/resolv.conf"], check=True)
+        self.configure(api_url=self._read("url").replace(SERVER, NAME))
 
     def plug_in_portal(self, behaviour: str) -> None:
         """Plug in a network that the kernel prefers and that answers in every server's place: see `portal`."""
@@ -176,6 +186,8 @@ class Venue(Desk):
         self._mounted.close()
         ip("link", "delete", "venue")
         subprocess.run(["ip", "link", "delete", "other"], check=False, capture_output=True)
+        if (self.folder / "resolv.conf").exists():
+            subprocess.run(["umount", "/etc/resolv.conf"], check=True)
         for process in filter(None, (self._world, self._portal)):
             process.terminate()
             process.wait(PATIENCE_S)
@@ -294,14 +306,27 @@ def test_n38_preferred_network_answers_by_itself(venue: Venue, behaviour: str) -
     venue.until_in_album(name, 120.0)
 
 
-@pytest.mark.parametrize("behaviour", ["signs-in", "cuts-off", "carries-nothing"])
-def test_n38_preferred_network_lies_about_names(venue: Venue, behaviour: str) -> None:
-    """Its name server stands first and gives its own address for each name, as of a modem without a signal."""
-    port = urlsplit(venue.config.eventpics.api_url).port
-    venue.configure(api_url=f"https://{NAME}:{port}")
-    venue.have_name_servers(PORTAL, ROUTER)
-    venue.plug_in_portal(behaviour)
-    assert socket.gethostbyname(NAME) == PORTAL
+@pytest.mark.parametrize("router", [True, False])
+def test_n38_name_server_lies_beyond_dead_network(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch, router: bool
+) -> None:
+    """The kernel's way to the Wi-Fi's name server is the dead network, unless that server is next door."""
+    monkeypatch.setenv("RES_OPTIONS", "timeout:1 attempts:5")  # as the unit has it
+    venue.plug_in_dead_network(router=router)
+    venue.name_servers("10.9.9.1", NAME_SERVER)
     name = venue.take()
     venue.start(connect=venue.connect)
-    venue.until_in_album(name, 120.0)
+    venue.until_in_album(name, 60.0)
+
+
+def test_n38_dead_network_knows_no_names(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A router without a line that denies every name: glibc believes it and asks no other."""
+    monkeypatch.setenv("RES_OPTIONS", "timeout:1 attempts:5")
+    venue.plug_in_dead_network(router=True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as denies:
+        denies.bind(("10.9.9.2", 53))
+        threading.Thread(target=serve_names, args=(denies, {}), daemon=True).start()
+        venue.name_servers("10.9.9.2", NAME_SERVER)
+        name = venue.take()
+        venue.start(connect=venue.connect)
+        venue.until_in_album(name, 60.0)

@@ -17,8 +17,12 @@ from pathlib import Path
 from piboothup.clock import SystemClock
 from piboothup.simulator.faults import load_faults
 from piboothup.simulator.server import LocalEventPics
-from tests.support.name_server import NameServer
+from tests.support.name_server import serve_names
 from tests.support.server import Liar, brings_to
+
+NAME = "album.example"
+NAME_SERVER = "8.8.8.8"
+"""A public one, as many venues name."""
 
 
 def main(folder: Path, address: str, name_server: str) -> None:
@@ -26,8 +30,11 @@ def main(folder: Path, address: str, name_server: str) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(folder / "certificate.pem")
     pause = threading.Event()
-    while not (is_here(address) and is_here(name_server)):
+    while not (is_here(address) and is_here(NAME_SERVER)):
         pause.wait(0.02)
+    names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    names.bind((NAME_SERVER, 53))
+    threading.Thread(target=serve_names, args=(names, {NAME: address}), daemon=True).start()
     with (
         NameServer(address, (name_server, 53)),
         LocalEventPics(folder / "album", SystemClock(), faults=load_faults(folder / "faults.json")) as album,

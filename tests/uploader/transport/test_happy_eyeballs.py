@@ -25,6 +25,7 @@ from piboothup.uploader.transport.client import Transport
 from piboothup.uploader.transport.errors import LinkError
 from piboothup.uploader.transport.happy_eyeballs import has_local_address
 from piboothup.uploader.transport.messages import Limits
+from piboothup.uploader.transport.name_servers import Address
 from tests.support.clock import HandClock
 from tests.support.deadline import PATIENCE_S
 from tests.support.limits import FAR, FAR_S
@@ -152,7 +153,7 @@ def test_n03_a_late_lookup_joins_the_attempts_under_way(
     begin, tried = happy_eyeballs._start_connecting, threading.Event()
     lost = {"without a route": [V6], "dead, then lost": [V4]}.get(first, [])
 
-    def noted(address: happy_eyeballs.Address, options: Any, device: str) -> socket.socket | None:
+    def noted(address: Address, options: Any, device: str) -> socket.socket | None:
         tried.set()
         if address[0] not in lost:
             return begin(address, options, device)
@@ -180,7 +181,7 @@ def test_n03_a_late_lookup_is_not_waited_for_in_vain(
     names.known, names.hanging = {V6: "::1"}, {V4}
     begin = happy_eyeballs._start_connecting
 
-    def noted(address: happy_eyeballs.Address, options: Any, device: str) -> socket.socket | None:
+    def noted(address: Address, options: Any, device: str) -> socket.socket | None:
         if late == "is unknown":
             names.answer.set()
         return begin(address, options, device)
@@ -239,7 +240,7 @@ def test_n17_address_losing_first_attempts_is_tried_in_parallel(
     begin, begun = happy_eyeballs._start_connecting, 0
     with Liar(says("200 OK")) as liar, black_hole("127.0.0.1") as hole, transport(FAR) as made:
 
-        def lost_at_first(address: happy_eyeballs.Address, options: Any, device: str) -> socket.socket | None:
+        def lost_at_first(address: Address, options: Any, device: str) -> socket.socket | None:
             nonlocal begun
             begun += 1
             return begin((V4, ("127.0.0.1", hole if begun <= 3 else liar.port)), options, device)
