@@ -50,7 +50,7 @@ _LIBRARY_ERRORS: Final = (
     *(HTTPException, OSError, ValueError),
 )
 _NO_ANSWER: Final = (Outcome.TIMEOUT, Outcome.RESET)
-_ANOTHERS_ANSWER: Final = (Outcome.TLS, Outcome.BLOCKED, Outcome.DNS)
+_ANOTHERS_ANSWER: Final = (Outcome.TLS, Outcome.BLOCKED)
 """Failures for which this network, or its name server, may be to blame and not the server."""
 _MAX_REDIRECTS: Final = 3
 _PLAIN_SERVER: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+")

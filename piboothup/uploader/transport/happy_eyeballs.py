@@ -18,12 +18,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import InvalidStateError
 from itertools import chain, zip_longest
 from typing import Any, cast
 
 from piboothup.config import is_loopback
 from piboothup.uploader.transport.errors import NameBlocked, NotConnected
-from piboothup.uploader.transport.name_servers import Address, Found, resolve, resolve_late
+from piboothup.uploader.transport.name_servers import NOWHERE, Address, Found, resolve_by_others
 from piboothup.uploader.transport.other_networks import other_devices
 
 _ATTEMPT_DELAY_S = 0.25
@@ -52,6 +53,8 @@ waits for a name server's answer over TCP without end, and such a look-up keeps 
 _MAX_AVOIDED = 32
 """How many addresses to be tried last are known: a storage has new ones every few minutes."""
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
+_OTHER_FAMILY_ALONE = (socket.EAI_NODATA, socket.EAI_ADDRFAMILY)
+"""Errors of a host that is known, but has no address of this family."""
 
 HasLocalAddress = Callable[[socket.socket], bool]
 Option = tuple[int, int, int | bytes]
@@ -93,7 +96,7 @@ class NameLookups:
     def leave_network(self) -> None:
         """Let other networks go first for a while, or no longer: somebody answered in the server's place, or nobody.
 
-        A network that wants a sign-in does that for each server, a filter cuts off each greeting or denies the name,
+        A network that wants a sign-in does that for each server, a filter misleads a name or cuts off each greeting,
         a modem without a signal connects by itself; and the kernel goes on to prefer it.
         """
         self._left_until_s = 0.0 if self.prefers_others else time.monotonic() + _LEFT_FOR_S
@@ -118,14 +121,22 @@ class NameLookups:
         lookups = [self._look_up(host, port, family) for family in _FAMILIES]
         for lookup in lookups:
             lookup.add_done_callback(lambda _: _wake(wake))
+        others_s = time.monotonic() + _OTHER_NETWORKS_AFTER_S
         while True:
             answered = [lookup for lookup in lookups if lookup.done()]
             found = [lookup.result() for lookup in answered if lookup.exception() is None]
             if any(found):
                 is_fresh = any(target not in self._avoided for _, target in chain.from_iterable(found))
                 until_s = min(until_s, time.monotonic() + (_RESOLUTION_DELAY_S if is_fresh else _LATE_LOOKUP_S))
-            if len(answered) == len(lookups) or not _wait_for_wake(woken, until_s):
+            if len(answered) == len(lookups):
                 break
+            if not _wait_for_wake(woken, min(until_s, others_s)):
+                if others_s >= until_s:
+                    break
+                others_s = math.inf
+                for lookup, family in zip(lookups, _FAMILIES, strict=True):
+                    words = (lookup, host, port, family)
+                    threading.Thread(target=resolve_by_others, args=words, name="late look-up", daemon=True).start()
         for lookup, family in zip(lookups, _FAMILIES, strict=True):
             if lookup in answered:
                 del self._running[host, port, family]
@@ -157,10 +168,8 @@ class NameLookups:
         now_s = time.monotonic()
         if found is None or now_s - begun_s >= longest_s:
             found = Found()
-            words, by_others = (found, host, port, family), self.prefers_others
-            threading.Thread(target=resolve, args=(*words, by_others), name="look-up", daemon=True).start()
-            if not by_others and any(map(other_devices, _FAMILIES)):
-                threading.Thread(target=resolve_late, args=words, name="late look-up", daemon=True).start()
+            words = (found, host, port, family, self.prefers_others)
+            threading.Thread(target=_resolve, args=words, name="look-up", daemon=True).start()
             longest_s = min(max(_NEW_LOOKUP_S, 2 * longest_s), _NEW_LOOKUP_MAX_S)
             self._running[host, port, family] = found, now_s, longest_s
         return found
@@ -292,6 +301,23 @@ def _start_connecting(address: Address, options: Sequence[Option], device: str) 
             return made
     made.close()
     return None
+
+
+def _resolve(found: Found, host: str, port: int, family: socket.AddressFamily, by_others: bool) -> None:
+    """Look up as the kernel prefers; by other networks before that if wished, else where it fails or is misled."""
+    if by_others and resolve_by_others(found, host, port, family):
+        return
+    addresses: list[Address] = []
+    failure: OSError | UnicodeError | None = None
+    try:
+        listed = socket.getaddrinfo(host.strip("[]"), port, family, socket.SOCK_STREAM)
+        addresses = [(info[0], info[4]) for info in listed if info[4][0] not in NOWHERE]
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host can be called that
+        failure = error
+    is_known = bool(addresses) or (isinstance(failure, socket.gaierror) and failure.errno in _OTHER_FAMILY_ALONE)
+    if is_known or by_others or not resolve_by_others(found, host, port, family):
+        with contextlib.suppress(InvalidStateError):
+            found.set_result(addresses) if failure is None else found.set_exception(failure)
 
 
 def _wake(wake: socket.socket) -> None:

@@ -20,8 +20,6 @@ from typing import Any
 
 from piboothup.uploader.transport.other_networks import other_devices
 
-_OTHERS_AFTER_S = 3.0
-"""Time until other networks are used too, seconds: glibc has asked each of two name servers by then."""
 _TIMEOUT_S = 3.0
 """Time until a look-up by other networks is given up, seconds."""
 _ASK_AGAIN_S = 1.0
@@ -32,48 +30,21 @@ _KINDS = {socket.AF_INET: (1, 4), socket.AF_INET6: (28, 16)}
 """Type of a record with an address of this family (RFC 1035 and 3596), and the address's length."""
 _FLAGS = 0x800F
 """Bits of the flags that are looked at: it is an answer, and the error's number."""
-_NOWHERE = ("0.0.0.0", "::")
+NOWHERE = ("0.0.0.0", "::")
 """What many filters answer in place of a blocked name's address. The kernel would take it for this machine."""
 
 Address = tuple[socket.AddressFamily, Any]
 Found = Future[list[Address]]
 
 
-def resolve(found: Found, host: str, port: int, family: socket.AddressFamily, by_others: bool) -> None:
-    """Look up as the kernel prefers; by other networks before that if wished, else where that fails."""
-    if by_others and _resolve_by_others(found, host, port, family):
-        return
-    try:
-        listed = socket.getaddrinfo(host.strip("[]"), port, family, socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # UnicodeError: no host can be called that
-        is_known = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NODATA
-        if is_known or by_others or not _resolve_by_others(found, host, port, family):
-            with contextlib.suppress(InvalidStateError):
-                found.set_exception(error)
-        return
-    addresses: list[Address] = [(info[0], info[4]) for info in listed if info[4][0] not in _NOWHERE]
-    if addresses or by_others or not _resolve_by_others(found, host, port, family):
-        with contextlib.suppress(InvalidStateError):
-            found.set_result(addresses)
-
-
-def resolve_late(found: Found, host: str, port: int, family: socket.AddressFamily) -> None:
-    """Look up by other networks beside a look-up that takes long."""
-    try:
-        found.exception(_OTHERS_AFTER_S)
-    except TimeoutError:
-        _resolve_by_others(found, host, port, family)
-
-
-def _resolve_by_others(found: Found, host: str, port: int, family: socket.AddressFamily) -> bool:
-    """Look up by other networks; return whether an address was found."""
-    listed = [address for address in look_up_by_others(host, family) if address not in _NOWHERE]
+def resolve_by_others(found: Found, host: str, port: int, family: socket.AddressFamily) -> bool:
+    """Look up by other networks; return whether an address was found. Another thread may have been faster."""
+    listed = [address for address in look_up_by_others(host, family) if address not in NOWHERE]
     if not listed:
         return False
     rest = (port,) if family == socket.AF_INET else (port, 0, 0)
-    addresses: list[Address] = [(family, (address, *rest)) for address in listed]
     with contextlib.suppress(InvalidStateError):
-        found.set_result(addresses)
+        found.set_result([(family, (address, *rest)) for address in listed])
     return True
 
 

@@ -1,9 +1,9 @@
 """A network that answers in every server's place, as a process in a network namespace of its own.
 
-    python -m tests.lab.venue.portal BEHAVIOUR CERTIFICATE ADDRESS PORT NAME_SERVER
+    python -m tests.lab.venue.portal BEHAVIOUR CERTIFICATE ADDRESS PORT ROUTER
 
 BEHAVIOUR: `signs-in` as itself over TLS; `cuts-off` each greeting; `carries-nothing`, but connects. Its name server
-has its own address for each name. It waits until both addresses exist.
+leads to ROUTER, itself. It waits until both addresses exist.
 """
 
 from __future__ import annotations
@@ -16,21 +16,24 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.lab.venue.world import is_here
-from tests.support.name_server import NameServer
+from tests.lab.venue.world import NAME, is_here
+from tests.support.name_server import serve_names
 
 RESET = struct.pack("ii", 1, 0)
 
 
-def main(behaviour: str, certificate: Path, address: str, port: int, name_server: str) -> None:
+def main(behaviour: str, certificate: Path, address: str, port: int, router: str) -> None:
     """Serve for ever."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     pause = threading.Event()
     held = []
-    while not (is_here(address) and is_here(name_server)):
+    while not (is_here(address) and is_here(router)):
         pause.wait(0.02)
-    with NameServer(name_server, (name_server, 53)), socket.create_server(("", port)) as listener:
+    names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    names.bind((router, 53))
+    threading.Thread(target=serve_names, args=(names, {NAME: router}), daemon=True).start()
+    with socket.create_server(("", port)) as listener:
         while True:
             connection, _ = listener.accept()
             if behaviour == "carries-nothing":

@@ -6,7 +6,6 @@ busy machine keeps the box from running.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
@@ -35,9 +34,8 @@ from tests.support.uploader import Desk
 
 SERVER, SERVER6 = "9.9.9.9", "2620:fe::9"
 """Public addresses, as a photo is sent to no private address; here they lead only to the other namespace."""
-NAME = "api.eventpics.example"
 ROUTER, PORTAL = "192.168.7.1", "10.9.9.1"
-"""Routers and name servers: of the venue, and of the other network."""
+"""Routers: of the venue, and of the other network."""
 HANGS_ONCE = [{"call": "put", "stall_s": 3600, "times": 1}]
 
 
@@ -65,9 +63,8 @@ class Venue(Desk):
         authority.write_certificate(self.folder / "certificate.pem", SERVER, NAME)
         (self.folder / "faults.json").write_text(json.dumps(faults))
         words = ["unshare", "--net", sys.executable, "-m", "tests.lab.venue.world"]
-        self._world = subprocess.Popen([*words, self.folder, SERVER, ROUTER])
+        self._world = subprocess.Popen([*words, self.folder, SERVER])
         self._portal: subprocess.Popen[bytes] | None = None
-        self._mounted = contextlib.ExitStack()
         self._lay_cable()
         self.until(lambda: self._read("url").startswith("https://"), "the world to begin")
         self.configure(api_url=self._read("url"))
@@ -145,12 +142,6 @@ class Venue(Desk):
         self._prefer_other()
         self.until(lambda: _answers(SERVER, port), "the portal to begin")
 
-    def have_name_servers(self, *servers: str) -> None:
-        """Have them asked in this order, as NetworkManager has it: the lab has mounts of its own."""
-        (self.folder / "resolv.conf").write_text("".join(f"nameserver {server}\n" for server in servers))
-        subprocess.run(["mount", "--bind", self.folder / "resolv.conf", "/etc/resolv.conf"], check=True)
-        self._mounted.callback(subprocess.run, ["umount", "/etc/resolv.conf"], check=True)
-
     def _prefer_other(self) -> None:
         ip("link", "set", "other", "up")
         ip("address", "add", "10.9.9.2/24", "dev", "other")
@@ -183,7 +174,6 @@ class Venue(Desk):
 
     def end(self) -> None:
         super().end()
-        self._mounted.close()
         ip("link", "delete", "venue")
         subprocess.run(["ip", "link", "delete", "other"], check=False, capture_output=True)
         if (self.folder / "resolv.conf").exists():
@@ -306,6 +296,17 @@ def test_n38_preferred_network_answers_by_itself(venue: Venue, behaviour: str) -
     venue.until_in_album(name, 120.0)
 
 
+@pytest.mark.parametrize("behaviour", ["signs-in", "cuts-off", "carries-nothing"])
+def test_n38_preferred_network_lies_about_names(venue: Venue, behaviour: str) -> None:
+    """Its name server stands first and leads to itself, as a modem's without a signal may."""
+    venue.name_servers(PORTAL, NAME_SERVER)
+    venue.plug_in_portal(behaviour)
+    assert socket.gethostbyname(NAME) == PORTAL
+    name = venue.take()
+    venue.start(connect=venue.connect)
+    venue.until_in_album(name, 120.0)
+
+
 @pytest.mark.parametrize("router", [True, False])
 def test_n38_name_server_lies_beyond_dead_network(
     venue: Venue, monkeypatch: pytest.MonkeyPatch, router: bool
@@ -313,7 +314,7 @@ def test_n38_name_server_lies_beyond_dead_network(
     """The kernel's way to the Wi-Fi's name server is the dead network, unless that server is next door."""
     monkeypatch.setenv("RES_OPTIONS", "timeout:1 attempts:5")  # as the unit has it
     venue.plug_in_dead_network(router=router)
-    venue.name_servers("10.9.9.1", NAME_SERVER)
+    venue.name_servers(PORTAL, NAME_SERVER)
     name = venue.take()
     venue.start(connect=venue.connect)
     venue.until_in_album(name, 60.0)

@@ -1,9 +1,9 @@
-"""The world beyond a venue's Wi-Fi, as a process in a network namespace of its own: EventPics behind TLS, and DNS.
+"""The world beyond a venue's Wi-Fi, as a process in a network namespace of its own: EventPics behind TLS.
 
-    python -m tests.lab.venue.world FOLDER ADDRESS NAME_SERVER
+    python -m tests.lab.venue.world FOLDER ADDRESS
 
 FOLDER holds certificate.pem, faults.json, the album, and for the tests: `url`, once it serves, and `uploading`, once
-a PUT has begun. It waits until both addresses exist.
+a PUT has begun. It waits until ADDRESS exists.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NAME_SERVER = "8.8.8.8"
 """A public one, as many venues name."""
 
 
-def main(folder: Path, address: str, name_server: str) -> None:
+def main(folder: Path, address: str) -> None:
     """Serve for ever."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(folder / "certificate.pem")
@@ -36,7 +36,6 @@ def main(folder: Path, address: str, name_server: str) -> None:
     names.bind((NAME_SERVER, 53))
     threading.Thread(target=serve_names, args=(names, {NAME: address}), daemon=True).start()
     with (
-        NameServer(address, (name_server, 53)),
         LocalEventPics(folder / "album", SystemClock(), faults=load_faults(folder / "faults.json")) as album,
         Liar(brings_to(album.port), tls=tls, host=address) as front,
     ):
@@ -59,4 +58,4 @@ def is_here(address: str) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(Path(sys.argv[1]), sys.argv[2])

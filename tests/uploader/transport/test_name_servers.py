@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 import pytest
 
 from piboothup.uploader.transport import happy_eyeballs, name_servers
-from piboothup.uploader.transport.happy_eyeballs import NameLookups
-from piboothup.uploader.transport.name_servers import Found, look_up_by_others, resolve, resolve_late
+from piboothup.uploader.transport.happy_eyeballs import NameLookups, _resolve
+from piboothup.uploader.transport.name_servers import Found, look_up_by_others
 from tests.support.deadline import PATIENCE_S
 from tests.support.name_server import answer
 
@@ -154,11 +155,11 @@ def test_n38_failed_look_up_is_made_by_other_networks(
     monkeypatch.setattr(socket, "getaddrinfo", _only_numbers(error))
     servers.use([knows])
     found = Found()
-    resolve(found, "album.example", 443, V4, by_others=False)
+    _resolve(found, "album.example", 443, V4, by_others=False)
     assert found.result(0) == [(V4, ("9.9.9.9", 443))]
     servers.use([])
     failed = Found()
-    resolve(failed, "album.example", 443, V4, by_others=False)
+    _resolve(failed, "album.example", 443, V4, by_others=False)
     assert isinstance(failed.exception(0), socket.gaierror)
 
 
@@ -166,8 +167,8 @@ def test_n38_blocked_name_is_looked_up_by_other_networks(servers: Servers, monke
     monkeypatch.setattr(socket, "getaddrinfo", _only_numbers("0.0.0.0"))
     servers.use([knows])
     found, nowhere = Found(), Found()
-    resolve(found, "six.example", 443, V6, by_others=False)
-    resolve(nowhere, "blocked.example", 443, V4, by_others=False)
+    _resolve(found, "six.example", 443, V6, by_others=False)
+    _resolve(nowhere, "blocked.example", 443, V4, by_others=False)
     assert found.result(0) == [(V6, ("2620:fe::9", 443, 0, 0))]
     assert nowhere.result(0) == []
 
@@ -180,24 +181,38 @@ def test_n38_left_network_is_believed_last(
     monkeypatch.setattr(socket, "getaddrinfo", _only_numbers("6.6.6.6"))
     servers.use([knows])
     found = Found()
-    resolve(found, "album.example", 443, V4, by_others)
+    _resolve(found, "album.example", 443, V4, by_others)
     assert found.result(0) == [(V4, (first, 443))]
     assert bool(servers.questions) == by_others
 
 
-def test_n38_late_look_up_takes_what_is_first(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_n38_late_look_up_is_made_by_other_networks(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes first counts; the late answer of the other way is no error."""
     servers.use([knows])
-    monkeypatch.setattr(name_servers, "_OTHERS_AFTER_S", 0.0)
-    answered, open_, both = Found(), Found(), Found()
-    answered.set_result([(V4, ("1.2.3.4", 443))])
-    resolve_late(answered, "album.example", 443, V4)
-    assert not servers.questions
-    resolve_late(open_, "album.example", 443, V4)
-    assert open_.result(0) == [(V4, ("9.9.9.9", 443))]
-    monkeypatch.setattr(socket, "getaddrinfo", _only_numbers("6.6.6.6"))
-    resolve_late(both, "album.example", 443, V4)
-    resolve(both, "album.example", 443, V4, by_others=False)
-    assert both.result(0) == [(V4, ("9.9.9.9", 443))]
+    answers, only_numbers, real_thread = threading.Event(), _only_numbers("6.6.6.6"), threading.Thread
+    begun: list[threading.Thread] = []
+
+    def hangs(*words: Any) -> Any:
+        if len(words) == 4:  # a name's
+            assert answers.wait(PATIENCE_S)
+        return only_numbers(*words)
+
+    def noted(**words: Any) -> threading.Thread:
+        begun.append(real_thread(**words))
+        return begun[-1]
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    monkeypatch.setattr(happy_eyeballs, "_OTHER_NETWORKS_AFTER_S", 0.0)
+    monkeypatch.setattr(threading, "Thread", noted)
+    wake, woken = socket.socketpair()
+    with wake, woken:
+        until_s = time.monotonic() + PATIENCE_S
+        listed = NameLookups().addresses("album.example", 443, until_s, wake, woken)
+    assert listed == [(V4, ("9.9.9.9", 443))]
+    answers.set()
+    for thread in begun:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
 
 
 def _only_numbers(does: int | str) -> Any:
@@ -212,12 +227,3 @@ def _only_numbers(does: int | str) -> Any:
         return [(socket.AddressFamily(family), kind, 0, "", (does, port))]
 
     return look_up
-
-
-@pytest.mark.parametrize("others", [[], ["wlan0"]])
-def test_n38_one_network_alone_needs_no_second_look_up(monkeypatch: pytest.MonkeyPatch, others: list[str]) -> None:
-    begun: list[str] = []
-    monkeypatch.setattr(happy_eyeballs, "other_devices", lambda _: others)
-    monkeypatch.setattr(threading.Thread, "start", lambda thread: begun.append(thread.name))
-    NameLookups()._look_up("album.example", 443, V4)
-    assert ("late look-up" in begun) == bool(others)
