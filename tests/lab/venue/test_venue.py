@@ -114,7 +114,7 @@ class Venue(Desk):
         ip("link", "set", "end", "up")
         self._prefer_other()
         if router:
-            ip("neighbour", "add", PORTAL, "lladdr", "02:00:00:00:00:99", "dev", "other")
+            ip("neighbour", "replace", PORTAL, "lladdr", "02:00:00:00:00:99", "dev", "other")
 
     def name_servers(self, *servers: str) -> None:
         """Write these into /etc/resolv.conf, as NetworkManager does; EventPics is found by its name from now on."""
