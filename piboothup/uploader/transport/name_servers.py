@@ -59,7 +59,8 @@ def look_up_by_others(
         question = _question(host, family)
     except ValueError:  # it is an address, or no host can be called that
         return []
-    with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
+    # An OSError: no descriptor is left.
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
         for server in _servers(resolv_conf):
             for device in other_devices(server[0]):
                 if (made := _connected(server, device)) is not None:

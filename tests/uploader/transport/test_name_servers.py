@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import selectors
 import socket
 import threading
 import time
@@ -213,6 +215,20 @@ def test_n38_late_look_up_is_made_by_other_networks(servers: Servers, monkeypatc
     for thread in begun:
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
+
+
+def test_n38_without_a_free_descriptor_a_look_up_fails_and_ends(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "getaddrinfo", _only_numbers(socket.EAI_AGAIN))
+    monkeypatch.setattr(selectors, "DefaultSelector", fails)
+    servers.use([knows])
+    found = Found()
+    _resolve(found, "album.example", 443, V4, by_others=False)
+    assert isinstance(found.exception(0), socket.gaierror)
 
 
 def _only_numbers(does: int | str) -> Any:
